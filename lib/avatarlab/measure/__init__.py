@@ -1,0 +1,6 @@
+"""The 16 body measures under named definitions, on a body in the standing pose."""
+
+from avatarlab.measure.definitions import DEFINITIONS, MEASURES
+from avatarlab.measure.tape import tapes
+
+__all__ = ["DEFINITIONS", "MEASURES", "tapes"]

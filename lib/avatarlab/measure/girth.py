@@ -1,0 +1,99 @@
+"""Plane sections of a mesh and the tape around them: convex hull length, breadth and depth, batched, differentiable.
+
+The tape is Cauchy's formula: a convex curve is as long as the integral of its width over half a turn. Widths come from
+support values, so no hull is built and autograd is exact. A circle is exact, an ellipse converges spectrally; a polygon
+is off by at most (pi/N)^2/12 of its length (0.016 % for N = 72), and then only if every side lies on a direction.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from avatarlab.errors import InputError
+
+DIRECTIONS = 72
+"""Directions over half a turn; each gives two support values."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Tape of plane sections: ``girth``, ``breadth`` (left-right) and ``depth`` (front-back), each (...) in metres."""
+
+    girth: torch.Tensor
+    breadth: torch.Tensor
+    depth: torch.Tensor
+
+
+@cache
+def half_turn(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return unit directions (2, count) over half a turn; the first is (1, 0), the middle one (0, 1)."""
+    angle = torch.arange(count, dtype=torch.float64) * (math.pi / count)
+    return torch.stack([angle.cos(), angle.sin()]).to(device=device, dtype=dtype)
+
+
+def hull_widths(points: torch.Tensor, count: int = DIRECTIONS) -> torch.Tensor:
+    """Planar points (..., K, 2) in metres -> widths (..., count) of their convex hull over half a turn, in metres."""
+    reach = points @ half_turn(count, points.dtype, points.device)
+    return reach.amax(-2) - reach.amin(-2)
+
+
+def hull_length(points: torch.Tensor, count: int = DIRECTIONS) -> torch.Tensor:
+    """Planar points (..., K, 2) in metres -> length (...) of their convex hull in metres (Cauchy)."""
+    return hull_widths(points, count).sum(-1) * (math.pi / count)
+
+
+def plane_axes(normal: torch.Tensor) -> torch.Tensor:
+    """Unit normals (..., 3) -> in-plane axes (..., 3, 2): left-right, then front-back (z as far as the plane allows)."""
+    front = torch.zeros_like(normal)
+    front[..., 2] = 1.0
+    front = front - (front * normal).sum(-1, keepdim=True) * normal
+    front = torch.nn.functional.normalize(front, dim=-1)
+    return torch.stack([torch.linalg.cross(normal, front), front], dim=-1)
+
+
+@torch.no_grad()
+def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tensor, name: str) -> torch.Tensor:
+    """Number the edges that each plane crosses, padded by repeating one of them.
+
+    ``height`` (B, n) along the normal, ``level`` (B, L) of the planes, ``edges`` (E, 2) into n -> (B, L, K) into E.
+    """
+    above = height[:, None] > level[..., None]
+    crossed = (above[..., edges[:, 0]] != above[..., edges[:, 1]]).flatten(0, 1)
+    counts = crossed.sum(-1)
+    if not bool((counts >= 3).all()):
+        raise InputError(f"{name}: the cutting plane misses its body part; is this a body in the standing pose?")
+    row, edge = crossed.nonzero(as_tuple=True)
+    first = counts.cumsum(0) - counts
+    place = torch.arange(len(row), device=row.device) - first[row]
+    table = edge[first][:, None].repeat(1, int(counts.max()))
+    table[row, place] = edge
+    return table.view(*level.shape, -1)
+
+
+def section_points(vertices, edges, chosen, point, normal) -> torch.Tensor:
+    """Crossing points of planes with edges, in plane axes, relative to ``point``.
+
+    ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m, unit ``normal``
+    (B, 3) -> (B, L, K, 2) m.
+    """
+    batch = torch.arange(len(vertices), device=vertices.device)[:, None, None, None]
+    ends = vertices[batch, edges[chosen]] - point[:, :, None, None]
+    height = (ends * normal[:, None, None, None]).sum(-1)
+    share = height[..., 0] / (height[..., 0] - height[..., 1])
+    crossing = ends[..., 0, :] + share[..., None] * (ends[..., 1, :] - ends[..., 0, :])
+    return crossing @ plane_axes(normal)[:, None]
+
+
+def sections(vertices, edges, point, normal, name: str = "section") -> Section:
+    """Cut ``vertices`` (B, n, 3) m along ``edges`` (E, 2) at planes through ``point`` (B, L, 3) with unit ``normal`` (B, 3).
+
+    Returns a Section of (B, L) tensors; differentiable in vertices, points and normals.
+    """
+    height = (vertices.detach() * normal.detach()[:, None]).sum(-1)
+    level = (point.detach() * normal.detach()[:, None]).sum(-1)
+    chosen = crossing_edges(height, level, edges, name)
+    widths = hull_widths(section_points(vertices, edges, chosen, point, normal))
+    girth = widths.sum(-1) * (math.pi / DIRECTIONS)
+    return Section(girth, breadth=widths[..., 0], depth=widths[..., DIRECTIONS // 2])
