@@ -65,7 +65,7 @@ PELVIS_PARTS = ("trunk", "l_thigh", "r_thigh")
 SMPL_ANTHROPOMETRY = {
     "head": Girth(("head",), ("HEAD_LEFT_TEMPLE",), TRUNK_AXIS, "A head circumference"),
     "neck": Girth(
-        ("neck", "trunk"), ("NECK_ADAM_APPLE",), ("joint:spine1", "joint:spine3"), "B neck circumference"
+        ("neck", "trunk", "head"), ("NECK_ADAM_APPLE",), ("joint:spine1", "joint:spine3"), "B neck circumference"
     ),
     "chest": Girth(("trunk",), NIPPLES, TRUNK_AXIS, "D chest circumference"),
     "waist": Girth(("trunk",), ("BELLY_BUTTON", "BACK_BELLY_BUTTON"), TRUNK_AXIS, "E waist circumference"),
@@ -99,7 +99,7 @@ ANSUR = {
         shares=spread(0, 0.4),
     ),
     "neck": Girth(
-        ("neck", "trunk"),
+        ("neck", "trunk", "head"),
         ("NECK_ADAM_APPLE",),
         ("neck_base", "skull_base"),
         "neckcircumference: infrathyroid, perpendicular to the neck",

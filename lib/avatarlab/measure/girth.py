@@ -59,16 +59,16 @@ def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tenso
 
     ``height`` (B, n) along the normal, ``level`` (B, L) of the planes, ``edges`` (E, 2) into n -> (B, L, K) into E.
     """
-    above = height[:, None] > level[..., None]
-    crossed = (above[..., edges[:, 0]] != above[..., edges[:, 1]]).flatten(0, 1)
+    one, other = height.index_select(1, edges[:, 0]), height.index_select(1, edges[:, 1])
+    low, high = torch.minimum(one, other)[:, None], torch.maximum(one, other)[:, None]
+    crossed = ((low <= level[..., None]) & (high > level[..., None])).flatten(0, 1)
     counts = crossed.sum(-1)
     if not bool((counts >= 3).all()):
         raise InputError(f"{name}: the cutting plane misses its body part; is this a body in the standing pose?")
     row, edge = crossed.nonzero(as_tuple=True)
     first = counts.cumsum(0) - counts
-    place = torch.arange(len(row), device=row.device) - first[row]
     table = edge[first][:, None].repeat(1, int(counts.max()))
-    table[row, place] = edge
+    table[row, torch.arange(len(row), device=row.device) - first[row]] = edge
     return table.view(*level.shape, -1)
 
 
@@ -78,12 +78,15 @@ def section_points(vertices, edges, chosen, point, normal) -> torch.Tensor:
     ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m, unit ``normal``
     (B, 3) -> (B, L, K, 2) m.
     """
-    batch = torch.arange(len(vertices), device=vertices.device)[:, None, None, None]
-    ends = vertices[batch, edges[chosen]] - point[:, :, None, None]
-    height = (ends * normal[:, None, None, None]).sum(-1)
-    share = height[..., 0] / (height[..., 0] - height[..., 1])
-    crossing = ends[..., 0, :] + share[..., None] * (ends[..., 1, :] - ends[..., 0, :])
-    return crossing @ plane_axes(normal)[:, None]
+    first = torch.arange(len(vertices), device=vertices.device)[:, None, None, None] * vertices.shape[1]
+    numbers = (edges[chosen] + first).flatten()
+    ends = vertices.flatten(0, 1).index_select(0, numbers).view(*chosen.shape, 2, 3)
+    # right-handed in-plane axes and the normal at once: one product gives place in the plane and height above it
+    axes = torch.cat([plane_axes(normal), normal[..., None]], -1)[:, None]
+    here = ends.flatten(2, 3) @ axes - point[:, :, None] @ axes
+    one, other = here.unflatten(2, (-1, 2)).unbind(3)
+    share = one[..., 2:] / (one[..., 2:] - other[..., 2:])
+    return torch.lerp(one[..., :2], other[..., :2], share)
 
 
 def sections(vertices, edges, point, normal, name: str = "section") -> Section:
