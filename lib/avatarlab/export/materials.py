@@ -1,0 +1,82 @@
+"""Looks without pictures: the skin's colour as a PBR material and eyes painted by vertex colours."""
+
+import base64
+
+import numpy as np
+
+from avatarlab.errors import InputError
+from avatarlab.export.lod import Lod
+
+NEUTRAL_SKIN_SRGB = (0.80, 0.62, 0.52)
+
+_PAINT_SRGB = {"pupil": (0.03, 0.03, 0.03), "iris": (0.36, 0.25, 0.16), "white": (0.93, 0.91, 0.89)}
+_PUPIL_DEG, _IRIS_DEG = 12.0, 27.0
+"""Half angles seen from the eyeball's centre; an iris is 11.8 mm wide on a ball of 24 mm, the eyes of the mesh are larger."""
+
+WHITE_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+)
+"""One white texel: the slot for a skin texture, without which tools call the texture coordinates unused and drop them."""
+
+
+def linear(srgb) -> np.ndarray:
+    """Colours (..., 3) sRGB 0..1 -> linear light 0..1. Source: IEC 61966-2-1."""
+    c = np.asarray(srgb, dtype=np.float64)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def skin(srgb) -> dict:
+    """Return the glTF material of skin of the colour ``srgb`` (3,) 0..1."""
+    return _material("skin", linear(srgb), roughness=0.65)
+
+
+def eyes() -> dict:
+    """Return the glTF material of the eyeballs, whose colours are in COLOR_0."""
+    return _material("eyes", np.ones(3), roughness=0.2)
+
+
+def _material(name: str, factor: np.ndarray, roughness: float) -> dict:
+    surface = {
+        "baseColorFactor": [round(float(c), 4) for c in factor] + [1.0],
+        "baseColorTexture": {"index": 0},
+        "metallicFactor": 0.0,
+        "roughnessFactor": roughness,
+    }
+    return {"name": name, "pbrMetallicRoughness": surface}
+
+
+def skin_tone(person, srgb=None) -> np.ndarray:
+    """Skin colour (3,) sRGB 0..1: the one given, else the person's ``state['skin_srgb']``, else a neutral one."""
+    tone = np.asarray(person.state.get("skin_srgb", NEUTRAL_SKIN_SRGB) if srgb is None else srgb, dtype=np.float64)
+    if tone.shape != (3,) or not ((tone >= 0) & (tone <= 1)).all():
+        raise InputError(
+            f"skin_srgb: got {tone.tolist()}, expected three numbers 0 to 1 (divide 8-bit values by 255)."
+        )
+    return tone
+
+
+def eye_faces(body, lod: Lod) -> np.ndarray:
+    """Mask (F,) of the faces of ``lod`` that belong to an eyeball."""
+    eyes = [k for k, name in enumerate(body.parts) if name in ("l_eye", "r_eye")]
+    return np.isin(np.asarray(body.part)[lod.keep[lod.faces]], eyes).all(axis=1)
+
+
+def eye_colors(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
+    """Linear colours (K, 3): pupil, iris and white by the angle to each eyeball's gaze; white elsewhere."""
+    colors = np.tile(linear(_PAINT_SRGB["white"]), (len(positions), 1))
+    part = np.asarray(body.part)[lod.keep]
+    for name in ("l_eye", "r_eye"):
+        ball = np.flatnonzero(part == body.parts.index(name))
+        angle = _gaze_angle_deg(positions[ball])
+        colors[ball[angle < _IRIS_DEG]] = linear(_PAINT_SRGB["iris"])
+        colors[ball[angle < _PUPIL_DEG]] = linear(_PAINT_SRGB["pupil"])
+    return colors
+
+
+def _gaze_angle_deg(ball: np.ndarray) -> np.ndarray:
+    """Angle (N,) in degrees of each eyeball vertex (N, 3) from the gaze, centre to the mean of the front-most tenth."""
+    spokes = ball - (ball.min(axis=0) + ball.max(axis=0)) / 2
+    front = np.argsort(-spokes[:, 2], kind="stable")[: max(1, len(ball) // 10)]
+    gaze = spokes[front].mean(axis=0)
+    cosine = spokes @ gaze / (np.linalg.norm(spokes, axis=1) * np.linalg.norm(gaze))
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))

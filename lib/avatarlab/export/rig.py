@@ -1,0 +1,175 @@
+"""A person's body as glTF sees it: bind mesh, four weights a vertex, rest joints, facial actions, display rotations.
+
+The bind pose is the T-pose, so animators find straight limbs, and node rotations give the display pose. glTF has no
+pose correctives; the bind mesh carries those of the display pose, by inverting the skinning of the displayed body
+with the very four weights that are exported: the first thing seen is exact (see ``bind_vertices``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+from scipy.sparse import csr_matrix
+
+from avatarlab.body import poses
+from avatarlab.errors import InputError
+from avatarlab.export.lod import Lod
+
+INFLUENCES = 4
+"""All that glTF obliges a viewer to support (JOINTS_0, WEIGHTS_0)."""
+
+DISPLAY_POSES = ("apose", "tpose", "photo")
+
+_LARGEST_BIND_SHIFT = 0.02
+"""Metres a display-pose corrective may move the bind mesh; beyond it (limbs folded double) the blend is near singular."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Arrays of one exportable person; K vertices, J joints, E facial actions; metres, y up, soles of the bind at y=0.
+
+    positions, normals (K, 3); owners (K, 4) joint numbers and weights (K, 4), heaviest first, summing to 1;
+    joints (J, 3) at rest; parents (J,); rotations (J, 3, 3) local, of the display pose; lift: metres added to the
+    root joint's height so that the displayed body stands on y=0; morphs and morph_normals (E, K, 3) offsets;
+    morph_weights (E,) displayed.
+    """
+
+    positions: np.ndarray
+    normals: np.ndarray
+    owners: np.ndarray
+    weights: np.ndarray
+    joints: np.ndarray
+    parents: np.ndarray
+    rotations: np.ndarray
+    lift: float
+    morphs: np.ndarray
+    morph_normals: np.ndarray
+    morph_weights: np.ndarray
+
+
+def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: float = 45.0) -> Rig:
+    """Return the Rig of ``person`` on the vertices of ``lod``; bind mesh and normals come from the full body."""
+    pose = display_rotvecs(person, display_pose, arm_down_deg)
+    rotations = roma.rotvec_to_rotmat(pose.double()).numpy()
+    parents = np.asarray(body.parents)
+    rest, joints, shown = _body_vertices(body, person, pose)
+    owners, weights = heaviest(np.asarray(body.weights, dtype=np.float64)[: body.skin_count])
+    transforms = skinning_transforms(joints, parents, rotations)
+    bind = bind_vertices(rest, shown, owners, weights, transforms)
+    normal_of = _normal_operator(np.asarray(body.faces), body.skin_count)
+    normals, morphs = normal_of(bind), _expression_offsets(body, person)
+    morph_normals = np.stack([normal_of(bind + offset)[lod.keep] - normals[lod.keep] for offset in morphs])
+    ground = np.array([0, -rest[:, 1].min(), 0])
+    lift = -skin(bind, owners, weights, transforms)[:, 1].min() - ground[1]
+    return Rig(
+        positions=bind[lod.keep] + ground,
+        normals=normals[lod.keep],
+        owners=owners[lod.keep],
+        weights=weights[lod.keep],
+        joints=joints + ground,
+        parents=parents,
+        rotations=rotations,
+        lift=float(lift),
+        morphs=morphs[:, lod.keep],
+        morph_normals=morph_normals,
+        morph_weights=_shown_expression(person, display_pose, len(morphs)),
+    )
+
+
+def display_rotvecs(person, display_pose: str, arm_down_deg: float) -> torch.Tensor:
+    """Return the display pose as axis-angle (J, 3) radians: 'apose', 'tpose' or 'photo' (the fitted pose)."""
+    if display_pose not in DISPLAY_POSES:
+        raise InputError(f"display_pose: got {display_pose!r}, expected one of {', '.join(DISPLAY_POSES)}.")
+    if display_pose == "apose":
+        return poses.apose(arm_down_deg)
+    if display_pose == "tpose":
+        return poses.tpose()
+    if "pose" not in person.state:
+        raise InputError("display_pose: 'photo' needs a fitted pose, but this person has none; use 'apose'.")
+    return torch.as_tensor(np.asarray(person.state["pose"]), dtype=torch.float32)
+
+
+def heaviest(weights: np.ndarray, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
+    """Skin weights (V, J) -> joint numbers (V, count) and weights (V, count), heaviest first, renormalised to sum 1.
+
+    Unused places hold joint 0 with weight 0, as glTF 2.0 section 3.7.3.3 recommends.
+    """
+    owners = np.argsort(-weights, axis=1, kind="stable")[:, :count]
+    kept = np.take_along_axis(weights, owners, axis=1)
+    kept = np.where(kept > 1e-4, kept, 0)
+    return np.where(kept > 0, owners, 0), kept / kept.sum(axis=1, keepdims=True)
+
+
+def skinning_transforms(joints: np.ndarray, parents: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """Rest joints (J, 3) and local rotations (J, 3, 3) -> transforms (J, 3, 4) from the bind pose to the posed one."""
+    world, origin = np.empty_like(rotations), np.empty_like(joints)
+    for j, p in enumerate(parents):
+        if p < 0:
+            world[j], origin[j] = rotations[j], joints[j]
+        else:
+            world[j], origin[j] = world[p] @ rotations[j], origin[p] + world[p] @ (joints[j] - joints[p])
+    offset = origin - np.einsum("jab,jb->ja", world, joints)
+    return np.concatenate([world, offset[:, :, None]], axis=2)
+
+
+def skin(vertices: np.ndarray, owners: np.ndarray, weights: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Pose vertices (V, 3) in metres as a glTF viewer does: linear blend of transforms (J, 3, 4)."""
+    blend = np.einsum("vk,vkab->vab", weights, transforms[owners])
+    return np.einsum("vab,vb->va", blend[:, :, :3], vertices) + blend[:, :, 3]
+
+
+def bind_vertices(rest, shown, owners, weights, transforms) -> np.ndarray:
+    """Return the bind mesh (V, 3) whose skinning is exactly ``shown`` (V, 3), near the T-pose ``rest`` (V, 3).
+
+    Where inverting the blend would move a vertex more than 2 cm from ``rest`` (near-singular blends inside deep
+    folds), the move is cut to 2 cm, and the displayed vertex is off by what is missing.
+    """
+    blend = np.einsum("vk,vkab->vab", weights, transforms[owners])
+    bind = np.linalg.solve(blend[:, :, :3], (shown - blend[:, :, 3])[:, :, None])[:, :, 0]
+    move = bind - rest
+    length = np.linalg.norm(move, axis=1, keepdims=True)
+    return rest + move * np.minimum(1, _LARGEST_BIND_SHIFT / np.maximum(length, 1e-12))
+
+
+def _body_vertices(body, person, pose: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Skin vertices (S, 3) at rest, joints (J, 3) at rest, skin vertices in ``pose``; metres, no translation."""
+    with torch.no_grad():
+        betas = person.betas()
+        rest, shown = body(betas=betas, pose=torch.zeros_like(pose)), body(betas=betas, pose=pose)
+    skin_only = slice(body.skin_count)
+    return tuple(x.double().numpy() for x in (rest.vertices[skin_only], rest.joints, shown.vertices[skin_only]))
+
+
+def _expression_offsets(body, person) -> np.ndarray:
+    """Offsets (E, S, 3) in metres of each facial action at full strength, at rest."""
+    count = len(body.expression_names)
+    strengths = torch.cat([torch.zeros(1, count), torch.eye(count)])
+    zero = torch.zeros(len(body.parents), 3)
+    with torch.no_grad():
+        moved = [
+            body(betas=person.betas(), pose=zero, expression=row).vertices[: body.skin_count] for row in strengths
+        ]
+    return (torch.stack(moved[1:]) - moved[0]).double().numpy() if count else np.zeros((0, body.skin_count, 3))
+
+
+def _shown_expression(person, display_pose: str, count: int) -> np.ndarray:
+    """Strengths (count,) of the facial actions on display: the fitted ones in pose 'photo', else none."""
+    fitted = np.zeros(count)
+    if display_pose == "photo" and "expression" in person.state:
+        given = np.asarray(person.state["expression"], dtype=np.float64).ravel()[:count]
+        fitted[: len(given)] = given
+    return fitted
+
+
+def _normal_operator(faces: np.ndarray, count: int):
+    """Return a function from vertices (V, 3) to unit vertex normals (V, 3), weighted by the faces' areas."""
+    rows, columns = faces.ravel(), np.repeat(np.arange(len(faces)), 3)
+    gather = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, len(faces)))
+
+    def normals(vertices: np.ndarray) -> np.ndarray:
+        a, b, c = (vertices[faces[:, k]] for k in range(3))
+        summed = gather @ np.cross(b - a, c - a)
+        return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-20)
+
+    return normals
