@@ -35,10 +35,11 @@ class Crossings:
 
 def edges_of(faces: Tensor) -> Edges:
     """faces (F, 3) -> Edges, remembered as long as this very tensor lives and is not written to (8 ms else)."""
+    now = 0 if faces.is_inference() else faces._version  # inference tensors keep no count of writes
     version, edges = _known.get(faces, (None, None))
-    if version != faces._version:
+    if version != now:
         edges = _find_edges(faces)
-        _known[faces] = (faces._version, edges)
+        _known[faces] = (now, edges)
     return edges
 
 

@@ -82,7 +82,7 @@ def _check_mesh(vertices: Tensor, faces: Tensor) -> None:
 def _check_faces(faces: Tensor, vertex_count: int) -> None:
     if len(faces) > MAX_FACES:
         raise ValueError(f"faces: got {len(faces)}, at most {MAX_FACES} can be drawn at once.")
-    if len(faces) and not (0 <= int(faces.min()) and int(faces.max()) < vertex_count):
+    if len(faces) and not (int(faces.min()) >= 0 and int(faces.max()) < vertex_count):
         raise ValueError(
             f"faces: vertex numbers run {int(faces.min())} to {int(faces.max())}, but there are "
             f"{vertex_count} vertices."

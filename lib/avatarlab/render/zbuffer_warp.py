@@ -1,13 +1,35 @@
 """The Warp z-buffer: one kernel, one thread per face, the same source for CPU (one core) and CUDA."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import warp as wp
 from torch import Tensor
 
 from avatarlab.render.screen import DEPTH_BITS, EMPTY, FACE_BITS, SUBPIXELS, Screen, faces_of
 
-wp.config.log_level = wp.LOG_ERROR  # else Warp prints a banner and a line per module into every notebook
-wp.init()
+
+@contextmanager
+def native_stderr_muted() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: Warp's C++ complains there about a missing CUDA driver, in every notebook."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+wp.config.log_level = wp.LOG_ERROR  # no banner, no line per compiled module
+if torch.cuda.is_available():
+    wp.init()
+else:
+    with native_stderr_muted():
+        wp.init()
 wp.set_module_options({"enable_backward": False})
 
 STEP = wp.constant(wp.int64(SUBPIXELS))
