@@ -89,14 +89,37 @@ def section_points(vertices, edges, chosen, point, normal) -> torch.Tensor:
     return torch.lerp(one[..., :2], other[..., :2], share)
 
 
-def sections(vertices, edges, point, normal, name: str = "section") -> Section:
-    """Cut ``vertices`` (B, n, 3) m along ``edges`` (E, 2) at planes through ``point`` (B, L, 3) with unit ``normal`` (B, 3).
+def cut(vertices, edges, point, normal, name: str = "section") -> Section:
+    """Cut vertices (B, n, 3) m along edges (E, 2) at planes through point (B, L, 3) m with unit normal (B, 3).
 
     Returns a Section of (B, L) tensors; differentiable in vertices, points and normals.
     """
-    height = (vertices.detach() * normal.detach()[:, None]).sum(-1)
-    level = (point.detach() * normal.detach()[:, None]).sum(-1)
-    chosen = crossing_edges(height, level, edges, name)
-    widths = hull_widths(section_points(vertices, edges, chosen, point, normal))
+    chosen = crossing_edges(*_heights(vertices, point, normal), edges, name)
+    return _measured(section_points(vertices, edges, chosen, point, normal))
+
+
+def cut_extreme(vertices, edges, point, normal, rule: str, name: str = "section") -> tuple[Section, torch.Tensor]:
+    """Like ``cut``, but of the L planes keep the one of the longest (rule 'max') or shortest ('min') tape.
+
+    Returns a Section of (B,) tensors with the gradient of the plane kept, and which plane that is (B,).
+    """
+    chosen = crossing_edges(*_heights(vertices, point, normal), edges, name)
+    with torch.no_grad():
+        girth = hull_length(section_points(vertices, edges, chosen, point, normal))
+        best = girth.argmax(1) if rule == "max" else girth.argmin(1)
+    row = torch.arange(len(best), device=best.device)
+    kept = section_points(vertices, edges, chosen[row, best][:, None], point[row, best][:, None], normal)
+    return _measured(kept[:, 0]), best
+
+
+def _heights(vertices, point, normal) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return heights along the normal: of the vertices (B, n) and of the planes (B, L), outside autograd."""
+    along = normal.detach()[..., None]
+    return (vertices.detach() @ along)[..., 0], (point.detach() @ along)[..., 0]
+
+
+def _measured(points: torch.Tensor) -> Section:
+    """Planar points (..., K, 2) m -> their Section of (...)."""
+    widths = hull_widths(points)
     girth = widths.sum(-1) * (math.pi / DIRECTIONS)
     return Section(girth, breadth=widths[..., 0], depth=widths[..., DIRECTIONS // 2])

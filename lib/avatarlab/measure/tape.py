@@ -5,7 +5,7 @@ import torch
 from avatarlab.errors import InputError
 from avatarlab.measure.anchors import Topology, centre, topology
 from avatarlab.measure.definitions import DEFINITIONS, UP, Girth, Length
-from avatarlab.measure.girth import Section, sections
+from avatarlab.measure.girth import Section, cut_extreme
 from avatarlab.shapes import expect
 
 
@@ -34,17 +34,10 @@ def plane_points(topo: Topology, vertices: torch.Tensor, girth: Girth) -> torch.
 
 
 def section(topo: Topology, vertices: torch.Tensor, girth: Girth, name: str) -> Section:
-    """Cut (B, V, 3) m by one girth's rule; returns a Section of (B,). Of several planes the gradient is the chosen one's."""
+    """Cut vertices (B, V, 3) m as one girth says; returns a Section of (B,)."""
     nodes, edges = topo.band(girth.parts, girth.side)
     points, normal = plane_points(topo, vertices, girth), plane_normal(topo, vertices, girth.axis)
-    skin = vertices[:, nodes]
-    if points.shape[1] > 1:
-        with torch.no_grad():
-            every = sections(skin, edges, points, normal, name).girth
-        best = every.argmax(1) if girth.rule == "max" else every.argmin(1)
-        points = points[torch.arange(len(points)), best][:, None]
-    cut = sections(skin, edges, points, normal, name)
-    return Section(cut.girth[:, 0], cut.breadth[:, 0], cut.depth[:, 0])
+    return cut_extreme(vertices.index_select(1, nodes), edges, points, normal, girth.rule, name)[0]
 
 
 def length(topo: Topology, vertices: torch.Tensor, rule: Length) -> torch.Tensor:
