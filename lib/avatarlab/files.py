@@ -5,13 +5,17 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from avatarlab.errors import InputError
+
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What zipfile and numpy raise on files that are no npz, are cut short, locked, damaged or too large."""
 
 
 @contextmanager
@@ -40,20 +44,32 @@ def write_npz(path: str | Path, arrays: dict[str, np.ndarray], header: dict) -> 
         np.savez_compressed(file, header=np.array(text), **arrays)
 
 
-def read_npz(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
-    """Return (arrays, header) of an npz written by ``write_npz``; never unpickles; bad files raise InputError."""
+def read_npz(
+    path: str | Path, names: Collection[str] | None = None, limit_mb: int = 4096
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Return (arrays, header) of an npz written by ``write_npz``; never unpickles; bad files raise InputError.
+
+    ``names`` reads only those arrays (of the ones present); more than ``limit_mb`` unpacked is refused as a bomb.
+    """
     path = Path(path)
     try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked_mb = sum(member.file_size for member in archive.infolist()) / 2**20
+        if unpacked_mb > limit_mb:
+            raise ValueError(f"{unpacked_mb:.0f} MB unpacked, limit {limit_mb} MB")
         with np.load(path, allow_pickle=False) as npz:
-            arrays = {name: npz[name] for name in npz.files}
+            wanted = npz.files if names is None else {"header", *names} & {*npz.files}
+            arrays = {name: npz[name] for name in sorted(wanted)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: not a readable npz of plain arrays ({error}).") from None
     try:
         header = json.loads(str(arrays.pop("header", "{}")))
     except json.JSONDecodeError:
-        raise InputError(f"{path}: its header is not JSON; was it written by avatarlab?") from None
+        header = None
+    if not isinstance(header, dict):
+        raise InputError(f"{path}: its header is not a JSON object; was it written by avatarlab?")
     return arrays, header
 
 
