@@ -1,0 +1,45 @@
+# The commands of the lab. `make repro` and `make test` need nothing but Python 3.11 or 3.12 and git.
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+EXTRAS ?= lab,train,service,test
+# Where pip finds PyTorch if not in its usual index, for example an index of CPU-only builds.
+TORCH_INDEX ?=
+# The first interpreter that runs and is new enough.
+FIND_PYTHON := for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lab report bench lint
+.DEFAULT_GOAL := repro
+
+repro: $(STAMP)  ## make every result and every report
+	dvc repro
+	python -m avatarlab.lab.report
+
+test: $(STAMP)  ## prove it
+	python -m pytest
+
+lab: $(STAMP)  ## JupyterLab on this machine
+	python -m avatarlab.lab.start
+
+report: $(STAMP)  ## a page with all reports; open the address it prints
+	python -m avatarlab.lab.report
+
+bench: $(STAMP)  ## run what is in bench/
+	for file in bench/*.py; do echo "== $$file"; python "$$file" || exit 1; done
+
+lint: $(STAMP)  ## style of code and notebooks, deps of stages
+	ruff check lib tests bench notebooks
+	ruff format --check lib tests bench
+	python -m avatarlab.lab.notebook check
+	python -m avatarlab.lab.deps
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found; install one or say make PYTHON=/path/to/python"; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,137 @@
+"""Runs a notebook in a kernel of its own through papermill; whatever ends the run, the kernel ends too."""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# A grammar that jsonschema compiles at import for one URI format nobody checks here: 0.7 s of every run.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+import papermill  # noqa: E402
+from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+
+from avatarlab import ROOT  # noqa: E402
+from avatarlab.lab.notebook import read, tags  # noqa: E402
+
+logging.getLogger("papermill").setLevel(logging.ERROR)
+
+SETTINGS = {
+    "AVATARLAB_REPORT": "1",  # view.show gives snapshots
+    "PYTHONHASHSEED": "0",  # sets iterate alike in every run
+    "SOURCE_DATE_EPOCH": "0",  # no dates inside figures
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with a fixed workspace
+    "PYTHONPATH": str(ROOT / "lib"),  # the checkout that runs, not the one that is installed
+}
+
+
+@dataclass(frozen=True)
+class Failure(Exception):
+    """A cell failed: its number in the notebook file counted from 1 (0: not known) and the error in one line."""
+
+    cell: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"cell {self.cell}: {self.error}" if self.cell else self.error
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM arrived; the first argument is the signal's number."""
+
+
+def execute(notebook: Path, executed: Path, parameters: dict) -> None:
+    """Run ``notebook`` with ``parameters`` from the project root, prints streaming; write ``executed`` as it goes.
+
+    Raises Failure when a cell fails, Interrupted on SIGINT or SIGTERM. No kernel is left behind in any case.
+    """
+    with _private_runtime(), _interruptible():
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        try:
+            _run_aside(notebook, executed, parameters, kernel)
+        except PapermillExecutionError as error:
+            raise Failure(_position(notebook, error.cell_index), _one_line(error.ename, error.evalue)) from None
+        except DeadKernelError:
+            raise Failure(0, "the kernel died; the likely cause is too little memory.") from None
+        finally:
+            _kill(kernel)
+
+
+def _run_aside(notebook: Path, executed: Path, parameters: dict, kernel: AsyncKernelManager) -> None:
+    """Run papermill in a thread: signals then reach us in the main thread instead of nbclient's own handlers."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(
+            papermill.execute_notebook,
+            notebook,
+            executed,
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=ROOT,
+            stdout_file=sys.stdout,
+            stderr_file=sys.stderr,
+            km=kernel,
+            store_widget_state=False,
+        )
+        try:
+            future.result()
+        except Interrupted:
+            _kill(kernel)  # only then does the thread come to an end
+            raise
+
+
+def _kill(kernel: AsyncKernelManager) -> None:
+    """End the kernel and every process it started (it leads a process group of its own)."""
+    process = getattr(kernel.provisioner, "process", None)
+    if process is None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    except ProcessLookupError:
+        pass
+
+
+def _position(notebook: Path, index: int) -> int:
+    """Return the file's cell number, from 1, of papermill's ``index``, from 0 with the injected cell counted."""
+    tagged = ["parameters" in tags(cell) for cell in read(notebook)["cells"]]
+    return index if index > tagged.index(True) else index + 1
+
+
+def _one_line(name: str, value: str) -> str:
+    lines = [line.strip() for line in str(value).splitlines() if line.strip()]
+    return f"{name}: {lines[0]}" if lines else name
+
+
+@contextmanager
+def _private_runtime() -> Iterator[None]:
+    """Set the kernel's environment; its connection files and sockets live in a short-lived folder."""
+    with tempfile.TemporaryDirectory(prefix="avatarlab-") as folder:
+        former = dict(os.environ)
+        os.environ.update(SETTINGS, JUPYTER_RUNTIME_DIR=folder)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(former)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    def stop(number: int, _) -> None:
+        raise Interrupted(number)
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

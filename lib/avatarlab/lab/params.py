@@ -1,0 +1,93 @@
+"""Parameters of a stage: params.yaml read strictly and checked against the notebook in both directions."""
+
+import difflib
+import math
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from avatarlab.errors import InputError
+
+
+def read_yaml(path: Path) -> dict:
+    """Return a YAML 1.2 mapping (as DVC reads it); missing, broken or doubled keys raise InputError."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"{path.name}: no such file; run from a checkout of avatarlab.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        reason = str(getattr(error, "problem", None) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path.name}: not valid YAML{line}: {reason}.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: expected sections of `name: value`, got {type(content).__name__}.")
+    return content
+
+
+def nearest(word: str, words) -> str:
+    """Return `` (did you mean `x`?)`` or nothing."""
+    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""
+
+
+def section(params: dict, stage: str) -> dict:
+    """Return ``base`` overlaid with the stage's own section of params.yaml."""
+    parts = {}
+    for name in ("base", stage):
+        if name not in params:
+            raise InputError(f"params.yaml: section `{name}` is missing{nearest(name, params)}.")
+        part = {} if params[name] is None else params[name]
+        if not isinstance(part, dict):
+            raise InputError(f"params.yaml: section `{name}` must hold `name: value` lines, got {part!r}.")
+        parts |= part
+    return parts
+
+
+def check(given: dict, wanted: dict, stage: str) -> dict:
+    """Return the values to run with; InputError names every parameter that is on one side only or of another type.
+
+    ``given`` comes from params.yaml, ``wanted`` from the notebook's parameters cell; ``out`` is the runner's.
+    """
+    wanted = {name: value for name, value in wanted.items() if name != "out"}
+    unknown = [f"`{n}` is not a parameter of the notebook{nearest(n, wanted)}" for n in given if n not in wanted]
+    missing = [f"`{n}` is missing in params.yaml{nearest(n, given)}" for n in wanted if n not in given]
+    if unknown or missing:
+        raise InputError(
+            f"params.yaml and the notebook of stage `{stage}` disagree: {'; '.join(unknown + missing)}."
+        )
+    faults = [fault for n, value in given.items() for fault in mismatch(f"{stage}.{n}", value, wanted[n])]
+    if faults:
+        raise InputError(f"params.yaml: {'; '.join(faults)}.")
+    return {name: _like(value, wanted[name]) for name, value in given.items()}
+
+
+def mismatch(name: str, value, default) -> list[str]:
+    """Return what is wrong with ``value`` where the notebook's default is ``default`` (empty: nothing)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return [f"`{name}`: got {value}, expected a finite number"]
+    if isinstance(value, dict):
+        faults = [f for k, v in value.items() for f in mismatch(f"{name}.{k}", v, None)]
+    elif isinstance(value, list):
+        first = default[0] if isinstance(default, list) and default else None
+        faults = [f for i, v in enumerate(value) for f in mismatch(f"{name}[{i}]", v, first)]
+    else:
+        faults = []
+    if (
+        default is None
+        or _kind(value) == _kind(default)
+        or (_kind(value), _kind(default)) == ("integer", "number")
+    ):
+        return faults
+    return [f"`{name}`: got {value!r} ({_kind(value)}), expected a {_kind(default)} such as {default!r}"]
+
+
+def _kind(value) -> str:
+    kinds = {bool: "truth value", int: "integer", float: "number", str: "text", list: "list", tuple: "list"}
+    kinds |= {dict: "mapping", type(None): "nothing"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _like(value, default):
+    return float(value) if isinstance(default, float) and isinstance(value, int) else value
