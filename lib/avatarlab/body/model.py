@@ -38,9 +38,9 @@ class Posed(NamedTuple):
 class Body(nn.Module):
     """A body of SMPL-X layout: T-pose facing +z, y up, left = +x, metres and radians. Moves with ``.to(device)``.
 
-    Attributes: template (V, 3) m, faces (F, 3), weights (V, 55), part (V,) labels into ``parts``, uv (T, 2),
-    uv_faces (F, 3), parents (55,), joint_names, landmarks (name -> vertex), expression_names, skin_count (vertices
-    from here on are joint markers that no face uses), header, sha256 of the file.
+    Attributes: template (V, 3) m, faces (F, 3), weights (V, 55), joint_regressor (55, V), part (V,) labels into
+    ``parts``, uv (T, 2), uv_faces (F, 3), parents (55,), joint_names, landmarks (name -> vertex), expression_names,
+    skin_count (vertices from here on are joint markers that no face uses), header, sha256 of the file.
     """
 
     joint_names = JOINT_NAMES
@@ -73,7 +73,8 @@ class Body(nn.Module):
 
     def _read_surface(self, arrays: dict[str, np.ndarray]) -> None:
         uv, uv_faces = arrays.get("vt", np.zeros((0, 2))), arrays.get("ft", np.zeros((0, 3)))
-        for name, array in (("template", arrays["v_template"]), ("weights", arrays["weights"]), ("uv", uv)):
+        floats = {"template": arrays["v_template"], "weights": arrays["weights"], "uv": uv}
+        for name, array in (*floats.items(), ("joint_regressor", arrays["J_regressor"])):
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)))
         for name, array in (("faces", arrays["f"]), ("uv_faces", uv_faces), ("parents", np.array(PARENTS))):
             self.register_buffer(name, torch.from_numpy(array.astype(np.int64)))
