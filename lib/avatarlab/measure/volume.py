@@ -8,7 +8,7 @@ DENSITY_KG_PER_M3 = 1010.0
 
 def volume(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
     """Vertices (..., V, 3) m and outward faces (F, 3) of closed surfaces -> volume (...) m^3 (divergence theorem)."""
-    one, two, three = vertices[..., faces.T, :].unbind(-3)
+    one, two, three = (vertices.index_select(-2, corner) for corner in faces.T.contiguous())
     return (one * torch.linalg.cross(two, three)).sum((-1, -2)) / 6
 
 
