@@ -56,7 +56,8 @@ class Offsets(nn.Module):
         offsets = (weights @ self.matrix[:used].flatten(1)).unflatten(1, (3, -1))
         if len(self.points) == self.count:
             return base + offsets
-        return base.expand(max(len(base), len(offsets)), -1, -1).index_add(2, self.points, offsets)
+        rows = max(len(base), len(offsets))
+        return base.expand(rows, -1, -1).index_add(2, self.points, offsets.expand(rows, -1, -1))
 
 
 class Points(nn.Module):
