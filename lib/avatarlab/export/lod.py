@@ -9,15 +9,17 @@ from pathlib import Path
 
 import fast_simplification
 import numpy as np
+import torch
 import trimesh
 from scipy.spatial import cKDTree
 
+from avatarlab.body import poses
 from avatarlab.errors import InputError
 from avatarlab.files import read_npz, write_npz
 
 SCHEMA = "avatarlab.lod/1"
 TRIANGLES = 9_900
-HEAD_GAIN, HAND_GAIN = 1.8, 1.3
+HEAD_GAIN, HAND_GAIN = 1.5, 1.15
 """How much larger head and hands are while vertices are chosen: what matters there is smaller than elsewhere."""
 
 _PATIENCE = 3.0
@@ -33,6 +35,11 @@ class Lod:
     uv: np.ndarray
     uv_faces: np.ndarray
     body_sha256: str
+
+    @property
+    def has_uv(self) -> bool:
+        """Whether there are texture coordinates at all (some licensed files have none)."""
+        return len(self.uv) > 1
 
     def save(self, path: str | Path) -> None:
         """Write one npz with a JSON header."""
@@ -52,8 +59,11 @@ class Lod:
 
 def whole_body(body) -> Lod:
     """Return the body at full detail without its marker vertices."""
-    faces, uv_faces = np.asarray(body.faces), np.asarray(body.uv_faces)
-    return Lod(np.arange(body.skin_count), faces, np.asarray(body.uv, dtype=np.float32), uv_faces, body.sha256)
+    faces = np.asarray(body.faces)
+    if len(body.uv_faces) != len(faces):
+        return _without_uv(np.arange(body.skin_count), faces, body)
+    uv, uv_faces = np.asarray(body.uv, dtype=np.float32), np.asarray(body.uv_faces)
+    return Lod(np.arange(body.skin_count), faces, uv, uv_faces, body.sha256)
 
 
 def reduce_body(
@@ -61,10 +71,13 @@ def reduce_body(
 ) -> Lod:
     """Choose vertices and faces for at most ``triangles`` triangles; the eyes keep every vertex. Deterministic.
 
-    Quadric edge collapses (Garland and Heckbert 1997, by fast_simplification) on the template with enlarged head and
-    hands; each resulting vertex is then replaced by the nearest of the original vertices that collapsed into it.
+    Quadric edge collapses (Garland and Heckbert 1997, by fast_simplification) on the template in A-pose, midway
+    between arms up and down, with enlarged head and hands; each resulting vertex is then replaced by the nearest of
+    the original vertices that collapsed into it.
     """
-    faces, points = np.asarray(body.faces), np.asarray(body.template, dtype=np.float64)[: body.skin_count]
+    faces = np.asarray(body.faces)
+    with torch.no_grad():
+        points = body(pose=poses.apose()).vertices[: body.skin_count].double().numpy()
     eyes = _part_mask(body, "eye")[faces].all(axis=1)
     room = int(triangles) - int(eyes.sum())
     if room >= (~eyes).sum():
@@ -80,6 +93,11 @@ def reduce_body(
         points, kept_faces, faces, np.asarray(body.uv, np.float64), np.asarray(body.uv_faces)
     )
     return Lod(keep, local.reshape(-1, 3), uv, uv_faces, body.sha256)
+
+
+def _without_uv(keep: np.ndarray, faces: np.ndarray, body) -> Lod:
+    """A body file without texture coordinates: all corners share one."""
+    return Lod(keep, faces, np.zeros((1, 2), np.float32), np.zeros_like(faces), body.sha256)
 
 
 def distances(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, candidates: int = 24) -> np.ndarray:
@@ -101,7 +119,7 @@ def _part_mask(body, *names: str) -> np.ndarray:
 
 
 def _emphasised(body, points: np.ndarray, head_gain: float, hand_gain: float) -> np.ndarray:
-    """Template (S, 3) with head and hands grown about their centres, smoothly along the skin weights."""
+    """Vertices (S, 3) with head and hands grown about their centres, smoothly along the skin weights."""
     weights = np.asarray(body.weights, dtype=np.float64)[: body.skin_count]
     grown = points.copy()
     for names, gain in ((("head", "jaw"), head_gain), (("l_hand",), hand_gain), (("r_hand",), hand_gain)):

@@ -9,7 +9,7 @@ from avatarlab.export.lod import Lod
 
 NEUTRAL_SKIN_SRGB = (0.80, 0.62, 0.52)
 
-_PAINT_SRGB = {"pupil": (0.03, 0.03, 0.03), "iris": (0.36, 0.25, 0.16), "white": (0.93, 0.91, 0.89)}
+EYE_WHITE_SRGB, IRIS_SRGB, PUPIL_SRGB = (0.93, 0.91, 0.89), (0.36, 0.25, 0.16), (0.03, 0.03, 0.03)
 _PUPIL_DEG, _IRIS_DEG = 12.0, 27.0
 """Half angles seen from the eyeball's centre; an iris is 11.8 mm wide on a ball of 24 mm, the eyes of the mesh are larger."""
 
@@ -63,13 +63,13 @@ def eye_faces(body, lod: Lod) -> np.ndarray:
 
 def eye_colors(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
     """Linear colours (K, 3): pupil, iris and white by the angle to each eyeball's gaze; white elsewhere."""
-    colors = np.tile(linear(_PAINT_SRGB["white"]), (len(positions), 1))
+    colors = np.tile(linear(EYE_WHITE_SRGB), (len(positions), 1))
     part = np.asarray(body.part)[lod.keep]
     for name in ("l_eye", "r_eye"):
         ball = np.flatnonzero(part == body.parts.index(name))
         angle = _gaze_angle_deg(positions[ball])
-        colors[ball[angle < _IRIS_DEG]] = linear(_PAINT_SRGB["iris"])
-        colors[ball[angle < _PUPIL_DEG]] = linear(_PAINT_SRGB["pupil"])
+        colors[ball[angle < _IRIS_DEG]] = linear(IRIS_SRGB)
+        colors[ball[angle < _PUPIL_DEG]] = linear(PUPIL_SRGB)
     return colors
 
 

@@ -21,7 +21,7 @@ INFLUENCES = 4
 
 DISPLAY_POSES = ("apose", "tpose", "photo")
 
-_LARGEST_BIND_SHIFT = 0.02
+_LARGEST_BIND_SHIFT = 0.04
 """Metres a display-pose corrective may move the bind mesh; beyond it (limbs folded double) the blend is near singular."""
 
 
@@ -59,7 +59,7 @@ def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: 
     bind = bind_vertices(rest, shown, owners, weights, transforms)
     normal_of = _normal_operator(np.asarray(body.faces), body.skin_count)
     normals, morphs = normal_of(bind), _expression_offsets(body, person)
-    morph_normals = np.stack([normal_of(bind + offset)[lod.keep] - normals[lod.keep] for offset in morphs])
+    morph_normals = np.array([normal_of(bind + offset)[lod.keep] - normals[lod.keep] for offset in morphs])
     ground = np.array([0, -rest[:, 1].min(), 0])
     lift = -skin(bind, owners, weights, transforms)[:, 1].min() - ground[1]
     return Rig(
@@ -122,8 +122,8 @@ def skin(vertices: np.ndarray, owners: np.ndarray, weights: np.ndarray, transfor
 def bind_vertices(rest, shown, owners, weights, transforms) -> np.ndarray:
     """Return the bind mesh (V, 3) whose skinning is exactly ``shown`` (V, 3), near the T-pose ``rest`` (V, 3).
 
-    Where inverting the blend would move a vertex more than 2 cm from ``rest`` (near-singular blends inside deep
-    folds), the move is cut to 2 cm, and the displayed vertex is off by what is missing.
+    Where inverting the blend would move a vertex more than 4 cm from ``rest`` (near-singular blends inside deep
+    folds), the move is cut to 4 cm, and the displayed vertex is off by what is missing.
     """
     blend = np.einsum("vk,vkab->vab", weights, transforms[owners])
     bind = np.linalg.solve(blend[:, :, :3], (shown - blend[:, :, 3])[:, :, None])[:, :, 0]
@@ -143,14 +143,10 @@ def _body_vertices(body, person, pose: torch.Tensor) -> tuple[np.ndarray, np.nda
 
 def _expression_offsets(body, person) -> np.ndarray:
     """Offsets (E, S, 3) in metres of each facial action at full strength, at rest."""
-    count = len(body.expression_names)
-    strengths = torch.cat([torch.zeros(1, count), torch.eye(count)])
-    zero = torch.zeros(len(body.parents), 3)
     with torch.no_grad():
-        moved = [
-            body(betas=person.betas(), pose=zero, expression=row).vertices[: body.skin_count] for row in strengths
-        ]
-    return (torch.stack(moved[1:]) - moved[0]).double().numpy() if count else np.zeros((0, body.skin_count, 3))
+        moved = body(betas=person.betas(), expression=torch.eye(len(body.expression_names))).vertices
+        still = body(betas=person.betas()).vertices
+    return (moved - still)[:, : body.skin_count].double().numpy()
 
 
 def _shown_expression(person, display_pose: str, count: int) -> np.ndarray:
