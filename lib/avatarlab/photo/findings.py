@@ -3,12 +3,14 @@
 import numpy as np
 
 from avatarlab.photo import limbs, skeleton, views
+from avatarlab.photo.matting import window
 from avatarlab.photo.observation import Finding
 
 SEEN = 0.5
 MIN_PERSON_PX = 250
 """Below this height one pixel is more than 7 mm of a person, four times that of the waist's usual claim."""
 GAP_SHARE = 0.4
+RAISED_DEG = 50.0
 
 SENTENCES = {
     "several_people": "{count} people are in the photo; the largest was taken, so photograph one person alone.",
@@ -111,7 +113,8 @@ def arm_against(mask: np.ndarray, keypoints: np.ndarray, side: int) -> bool:
     """Tell whether less than GAP_SHARE of the arm, mid upper arm to wrist, has background between it and the trunk."""
     points = keypoints[:, :2].astype(float)
     trunk, (shoulder, elbow, wrist, _) = skeleton.trunk(points), skeleton.arm(points, side)
-    if keypoints[[skeleton.ELBOWS[side], skeleton.WRISTS[side]], 2].min() < SEEN:
+    unseen = keypoints[[skeleton.ELBOWS[side], skeleton.WRISTS[side]], 2].min() < SEEN
+    if unseen or limbs.arm_angle(points, trunk, side) > RAISED_DEG:
         return False
     upper = [shoulder + share * (elbow - shoulder) for share in (0.6, 0.8, 1.0)]
     lower = [elbow + share * (wrist - elbow) for share in (0.25, 0.5, 0.75, 1.0)]
@@ -149,7 +152,7 @@ def _bend_deg(world: np.ndarray, side: int) -> float:
 def of_quality(mask: np.ndarray, keypoints: np.ndarray, confidence: np.ndarray) -> list[Finding]:
     """Return whether the person is too small in the picture or hard to see."""
     found = []
-    pixels = int(max(np.ptp(np.nonzero(mask), axis=1) + 1))
+    pixels = max(span.stop - span.start for span in window(mask))
     if pixels < MIN_PERSON_PX:
         found.append(finding("too_small", pixels=pixels))
     clarity = float(np.median(keypoints[: skeleton.HIPS[1] + 1, 2]) * confidence[mask].mean())

@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from avatarlab.photo import skeleton
+from avatarlab.photo.matting import window
 from avatarlab.photo.observation import PART_NAMES
 from avatarlab.photo.skeleton import Trunk
 
@@ -29,19 +30,17 @@ SIDE_TRUNK = 0.27
 
 def part_map(mask: np.ndarray, keypoints: np.ndarray, view: str) -> np.ndarray:
     """Return uint8 (H, W) of PART_NAMES numbers: mask bool (H, W), keypoints (33, >=2) px, view front or side."""
-    ys, xs = np.nonzero(mask)
-    if not len(xs):
+    if not mask.any():
         return np.zeros(mask.shape, np.uint8)
-    window = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
-    inner = mask[window]
+    frame = window(mask)
+    inner = mask[frame]
     scale = min(1.0, WORK_PX / max(inner.shape))
     size = (max(1, round(inner.shape[1] * scale)), max(1, round(inner.shape[0] * scale)))
-    small = cv2.resize(inner.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
-    points = (keypoints[:, :2].astype(float) - [xs.min(), ys.min()]) * scale
-    labels = _side(small, points) if view == "side" else _front(small, points)
+    small = cv2.resize(inner.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    points = (keypoints[:, :2].astype(float) - [frame[1].start, frame[0].start]) * scale
+    labels = _spread(_side(small, points) if view == "side" else _front(small, points))
     parts = np.zeros(mask.shape, np.uint8)
-    labels = cv2.resize(labels, inner.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    parts[window] = _nearest_label(labels, inner)
+    parts[frame] = cv2.resize(labels, inner.shape[::-1], interpolation=cv2.INTER_NEAREST) * inner
     return parts
 
 
@@ -60,12 +59,20 @@ def _side(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     across = trunk.length * trunk.left
     cuts = [neck_cut(mask, points, trunk), np.stack([crotch - across, crotch + across])]
     labels = _flood(mask, cuts, _markers(mask.shape, points, trunk, arms=False))
-    outside = mask & (_distance(mask.shape, [np.stack([trunk.neck, crotch])]) > SIDE_TRUNK * trunk.length)
+    outside = mask & (
+        skeleton.distance_to(mask.shape, [np.stack([trunk.neck, crotch])]) > SIDE_TRUNK * trunk.length
+    )
     outside &= labels != HEAD
-    away = [_distance(mask.shape, [skeleton.arm(points, side)]) for side in (0, 1)]
+    away = [_past_arm(mask.shape, skeleton.arm(points, side)) for side in (0, 1)]
     near = outside & (np.minimum(*away) < SIDE_ARM * trunk.length)
     labels[near] = np.where(away[0] < away[1], *ARMS)[near]
     return labels
+
+
+def _past_arm(shape: tuple[int, int], bones: np.ndarray) -> np.ndarray:
+    """Return the distance (px) of every pixel to an arm's bones, halved around the hand, which is wider."""
+    hand = skeleton.distance_to(shape, [bones[2:]]) / 2
+    return np.minimum(skeleton.distance_to(shape, [bones]), hand)
 
 
 def _markers(shape: tuple[int, int], points: np.ndarray, trunk: Trunk, arms: bool) -> np.ndarray:
@@ -73,12 +80,12 @@ def _markers(shape: tuple[int, int], points: np.ndarray, trunk: Trunk, arms: boo
     seeds = np.zeros(shape, np.uint8)
     for side in (0, 1):
         if arms:
-            _draw(seeds, _from_middle(skeleton.arm(points, side)), ARMS[side], 3)
-        _draw(seeds, _from_middle(skeleton.leg(points, side)), LEGS[side], 3)
+            skeleton.draw(seeds, _from_middle(skeleton.arm(points, side)), ARMS[side], 3)
+        skeleton.draw(seeds, _from_middle(skeleton.leg(points, side)), LEGS[side], 3)
     core = points[[*skeleton.SHOULDERS, *skeleton.HIPS[::-1]]]
     core = core.mean(0) + 0.7 * (core - core.mean(0))
     cv2.fillPoly(seeds, [np.rint(core).astype(np.int32)], TRUNK)
-    _draw(seeds, np.stack([trunk.neck + 0.1 * trunk.length * trunk.down, trunk.pelvis]), TRUNK, 3)
+    skeleton.draw(seeds, np.stack([trunk.neck + 0.1 * trunk.length * trunk.down, trunk.pelvis]), TRUNK, 3)
     cv2.fillPoly(seeds, [cv2.convexHull(np.rint(points[:9]).astype(np.int32))], HEAD)
     return seeds.astype(np.int32)
 
@@ -88,37 +95,24 @@ def _from_middle(bones: np.ndarray) -> np.ndarray:
     return np.concatenate([[bones[0] + 0.45 * (bones[1] - bones[0])], bones[1:]])
 
 
-def _draw(image: np.ndarray, line: np.ndarray, value: int, thickness: int = 1) -> None:
-    """Draw a polyline (N, 2) px in place."""
-    cv2.polylines(image, [np.rint(line).astype(np.int32)], False, int(value), thickness)
-
-
 def _flood(mask: np.ndarray, cuts: list, seeds: np.ndarray) -> np.ndarray:
     """Return uint8 labels: watershed over depth within the mask; 4-connected, so a 1 px cut line holds."""
     wall = np.zeros(mask.shape, np.uint8)
     for cut in cuts:
         if cut is not None:
-            _draw(wall, cut, 1)
+            skeleton.draw(wall, cut, 1)
     open_mask = mask & (wall == 0)
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     labels = watershed(-depth, np.where(open_mask, seeds, 0), mask=open_mask)
-    return _nearest_label(labels.astype(np.uint8), mask)
+    return _spread(labels.astype(np.uint8)) * mask
 
 
-def _nearest_label(labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Give unlabelled mask pixels (cut lines, islands) the nearest label; clear what lies outside the mask."""
-    if labels.any() and (mask & (labels == 0)).any():
-        nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
-        labels = labels[tuple(nearest)]
-    return np.where(mask, labels, 0).astype(np.uint8)
-
-
-def _distance(shape: tuple[int, int], lines: list[np.ndarray]) -> np.ndarray:
-    """Return the distance (px) of every pixel to polylines."""
-    free = np.ones(shape, np.uint8)
-    for line in lines:
-        _draw(free, line, 0)
-    return cv2.distanceTransform(free, cv2.DIST_L2, 5)
+def _spread(labels: np.ndarray) -> np.ndarray:
+    """Give every unlabelled pixel (cut lines, islands, background) the nearest label."""
+    if not labels.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
 
 
 def outside_point(mask: np.ndarray, origin: np.ndarray, axes: tuple, span_deg: tuple, reach: float):

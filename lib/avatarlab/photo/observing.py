@@ -32,7 +32,7 @@ def _described(photo: Photo, wanted: str, pose: Pose, count: int) -> Observation
     """Return the Observation of the chosen person."""
     yaw = views.yaw(pose.keypoints, pose.world)
     view = views.view_of(yaw) if wanted == "auto" else wanted
-    mask = matting.refine(photo.rgb, pose.confidence)
+    mask = matting.refine(photo.rgb, pose.confidence, pose.keypoints)
     parts = limbs.part_map(mask, pose.keypoints, view)
     face = find_face(photo.rgb, pose)
     colour = skin.sample(photo.rgb, face) if face is not None else None

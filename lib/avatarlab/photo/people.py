@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 
-from avatarlab.photo import detectors
+from avatarlab.photo import detectors, matting
 from avatarlab.photo.detectors import Pose
 
+WORK_PX = 1600
+"""The network sees 256 px of a person; more than this a side only costs time."""
 MAX_PEOPLE = 3
 SECOND_VISIBILITY = 0.5
 SECOND_OVERLAP = 0.35
@@ -19,6 +21,16 @@ CROP_PX = 768
 
 def find(rgb: np.ndarray) -> list[Pose]:
     """Return the people in uint8 (H, W, 3), the largest (visible mask area) first; MAX_PEOPLE at most."""
+    size = rgb.shape[:2]
+    scale = WORK_PX / max(size)
+    if scale >= 1:
+        return _find(rgb)
+    small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return [_moved(one, (0, 0), size, size) for one in _find(small)]
+
+
+def _find(rgb: np.ndarray) -> list[Pose]:
+    """Return the people in a picture of at most WORK_PX a side: find one, paint it over, look again."""
     people, left = [], rgb
     while len(people) < MAX_PEOPLE:
         found = detectors.pose(left)
@@ -75,10 +87,12 @@ def _closer(rgb: np.ndarray, found: Pose) -> Pose:
 
 
 def _moved(pose: Pose, corner: tuple[int, int], crop: tuple[int, int], image: tuple[int, int]) -> Pose:
-    """Bring a pose found in an enlarged crop (size ``crop`` before enlarging) back to the picture."""
+    """Bring a pose found in a scaled crop (size ``crop`` before scaling) back to the picture."""
     (x0, y0), (high, wide) = corner, crop
     scale = np.float32([wide / pose.confidence.shape[1], high / pose.confidence.shape[0], 1])
     keypoints = pose.keypoints * scale + np.float32([x0, y0, 0])
+    if crop == image:
+        return Pose(keypoints, pose.world, cv2.resize(pose.confidence, (wide, high)))
     confidence = np.zeros(image, np.float32)
     confidence[y0 : y0 + high, x0 : x0 + wide] = cv2.resize(
         pose.confidence, (wide, high), interpolation=cv2.INTER_AREA
@@ -88,7 +102,8 @@ def _moved(pose: Pose, corner: tuple[int, int], crop: tuple[int, int], image: tu
 
 def box(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
     """Return the corners (2,), (2,) px of the mask, or of the keypoints where the mask is empty."""
-    ys, xs = np.nonzero(pose.confidence > 0.5)
-    if not len(xs):
+    mask = pose.confidence > 0.5
+    if not mask.any():
         return pose.keypoints[:, :2].min(0), pose.keypoints[:, :2].max(0)
-    return np.array([xs.min(), ys.min()], float), np.array([xs.max() + 1, ys.max() + 1], float)
+    rows, columns = matting.window(mask)
+    return np.array([columns.start, rows.start], float), np.array([columns.stop, rows.stop], float)
