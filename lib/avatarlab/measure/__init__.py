@@ -1,6 +1,7 @@
 """The 16 body measures under named definitions, on a body in the standing pose."""
 
 from avatarlab.measure.definitions import DEFINITIONS, MEASURES
-from avatarlab.measure.tape import tapes
+from avatarlab.measure.loops import sections
+from avatarlab.measure.tape import dimensions, tapes
 
-__all__ = ["DEFINITIONS", "MEASURES", "tapes"]
+__all__ = ["DEFINITIONS", "MEASURES", "dimensions", "sections", "tapes"]

@@ -1,8 +1,8 @@
 """Where tapes lie: edges of a body part and named points, from part labels, landmarks and vertices in any pose.
 
-A body needs ``faces``, ``part``, ``parts``, ``landmarks``, ``skin_count``, ``template``; whatever is derived from them is
-computed once per body. Points are landmarks, joint markers or skin rings (the centre of the seam between two parts,
-which follows the anatomy better than a rig's joint: open_body.md section 4), so they hold for every body file.
+What is derived from the body's labels is computed once per body. A point is a landmark, a skin ring (the centre of the
+seam between two parts, which follows the anatomy better than a rig's joint) or ``joint:<name>``, regressed from the
+vertices as SMPL-Anthropometry does.
 """
 
 from functools import lru_cache
@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from avatarlab.body.layout import JOINT
 from avatarlab.errors import InputError
 
 SEAMS = {
@@ -32,25 +33,21 @@ class Topology:
     """Edges, rings and vertex sets of one body; nothing here depends on the vertices measured."""
 
     def __init__(self, body):
-        self.landmarks = {name: int(k) for name, k in body.landmarks.items()}
-        self.part = torch.as_tensor(body.part).long()[: body.skin_count]
-        self.parts = tuple(body.parts)
-        self.vertex_count = len(body.part)
-        self.template = torch.as_tensor(body.template).float()
-        self.faces = torch.as_tensor(body.faces).long()
+        self.landmarks, self.parts, self.part = body.landmarks, body.parts, body.part[: body.skin_count]
+        self.template, self.faces, self.joint_regressor = body.template, body.faces, body.joint_regressor
+        self.vertex_count = len(body.template)
         self.edges = unique_edges(self.faces)
-        self.band = lru_cache(maxsize=None)(self._band)
-        self.ring = lru_cache(maxsize=None)(self._ring)
+        self.band, self.ring, self.joint = (lru_cache(f) for f in (self._band, self._ring, self._joint))
         self.soles = self._members("l_foot", "r_foot")
         self.seat = self._seat()
 
     def _members(self, *names: str) -> torch.Tensor:
-        labels = torch.tensor([self.parts.index(name) for name in names])
+        labels = self.part.new_tensor([self.parts.index(name) for name in names])
         return torch.isin(self.part, labels).nonzero()[:, 0]
 
     def _band(self, parts: tuple[str, ...], side: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (vertex numbers (n,), edges (E, 2) into them) of ``parts``, of one ``side`` ('l', 'r' or '')."""
-        wanted = torch.zeros(self.vertex_count, dtype=torch.bool)
+        wanted = torch.zeros_like(self.template[:, 0], dtype=torch.bool)
         wanted[self._members(*parts)] = True
         if side:
             wanted &= self.template[:, 0] * (1 if side == "l" else -1) > -1e-4
@@ -60,10 +57,15 @@ class Topology:
 
     def _ring(self, name: str) -> torch.Tensor:
         """Return the vertices on both sides of a seam."""
-        one, other = (self.parts.index(part) for part in SEAMS[name])
-        labels = self.part[self.edges]
-        seam = ((labels == torch.tensor([one, other])).all(1)) | ((labels == torch.tensor([other, one])).all(1))
+        pair = self.part.new_tensor(sorted(self.parts.index(part) for part in SEAMS[name]))
+        seam = (self.part[self.edges].sort(1).values == pair).all(1)
         return self.edges[seam].unique()
+
+    def _joint(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the vertices (n,) that regress a joint and their weights (n, 1)."""
+        row = self.joint_regressor[JOINT[name]]
+        at = row.nonzero()[:, 0]
+        return at, row[at, None]
 
     def _seat(self) -> torch.Tensor:
         """Return the vertices among which the buttocks' rearmost level lies: trunk and thighs, crotch to navel."""
@@ -83,18 +85,22 @@ _known: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def topology(body) -> Topology:
-    """Return the Topology of ``body``, made once per body object."""
-    if body not in _known:
-        _known[body] = Topology(body)
-    return _known[body]
+    """Return the Topology of ``body``, made once per body object (and again when it has moved to another device)."""
+    found = _known.get(body)
+    if found is None or found.template.device != body.template.device:
+        found = _known[body] = Topology(body)
+    return found
 
 
 def locate(topo: Topology, vertices: torch.Tensor, name: str) -> torch.Tensor:
-    """Return the point called ``name``: vertices (B, V, 3) m -> (B, 3) m. Names: landmarks, SEAMS, sole, buttock."""
+    """Return the point called ``name``: vertices (B, V, 3) m -> (B, 3) m. Names: see the module."""
     if name in topo.landmarks:
         return vertices[:, topo.landmarks[name]]
     if name in SEAMS:
         return vertices[:, topo.ring(name)].mean(1)
+    if name.startswith("joint:"):
+        at, weight = topo.joint(name.removeprefix("joint:"))
+        return (vertices.index_select(1, at) * weight).sum(1)
     if name == "sole":
         feet = vertices[:, topo.soles]
         return torch.stack([feet[..., 0].mean(1), feet[..., 1].amin(1), feet[..., 2].mean(1)], -1)

@@ -13,7 +13,7 @@ and forearm are measured flexed there; the mesh is relaxed, `FLEXED_M` states th
 Arms are the right, legs the left under `smpl-anthropometry`; `ansur` and `iso8559` take the right side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MEASURES = (
     *("head", "neck", "chest", "waist", "hip", "wrist", "bicep", "forearm", "thigh", "calf", "ankle"),
@@ -52,6 +52,15 @@ class Length:
     vertical: bool = False
 
 
+@dataclass(frozen=True)
+class Arc:
+    """A tape pulled taut from one of two named points to the other, behind ``parts``, level from front to back."""
+
+    parts: tuple[str, ...]
+    ends: tuple[str, str]
+    source: str
+
+
 def spread(low: float, high: float, count: int = 9) -> tuple[float, ...]:
     """Return ``count`` even shares from low to high."""
     return tuple(low + (high - low) * k / (count - 1) for k in range(count))
@@ -65,7 +74,7 @@ PELVIS_PARTS = ("trunk", "l_thigh", "r_thigh")
 SMPL_ANTHROPOMETRY = {
     "head": Girth(("head",), ("HEAD_LEFT_TEMPLE",), TRUNK_AXIS, "A head circumference"),
     "neck": Girth(
-        ("neck", "trunk", "head"), ("NECK_ADAM_APPLE",), ("joint:spine1", "joint:spine3"), "B neck circumference"
+        ("neck", "head"), ("NECK_ADAM_APPLE",), ("joint:spine1", "joint:spine3"), "B neck circumference"
     ),
     "chest": Girth(("trunk",), NIPPLES, TRUNK_AXIS, "D chest circumference"),
     "waist": Girth(("trunk",), ("BELLY_BUTTON", "BACK_BELLY_BUTTON"), TRUNK_AXIS, "E waist circumference"),
@@ -161,7 +170,83 @@ ANSUR = {
     "stature": Length((("HEAD_TOP",), ("sole",)), "stature", vertical=True),
 }
 
-ISO_8559 = {}
+ANSUR_SECTIONS = {
+    "chest": ("chestbreadth", "chestdepth"),
+    "waist": ("waistbreadth", "waistdepth"),
+    "hip": ("hipbreadth", "buttockdepth"),
+    "head": ("headbreadth", "headlength"),
+}
+"""ANSUR columns for the breadth and the depth of a section. Chest breadth there is taken by caliper under the arms and
+contradicts the chest tape on this mesh (open_body.md section 7): do not fit to it."""
+
+ANSUR_HEIGHTS = {
+    "acromialheight": ACROMIA,
+    "chestheight": NIPPLES,
+    "waistheightomphalion": ("BELLY_BUTTON",),
+    "buttockheight": ("buttock",),
+    "crotchheight": ("CROTCH",),
+    "kneeheightmidpatella": ("r_knee",),
+}
+"""ANSUR columns that are the height of named points above the soles."""
+
+SHOULDER_GIRDLE = Girth(
+    ("trunk", "l_upper_arm", "r_upper_arm"),
+    ACROMIA,
+    UP,
+    "bideltoidbreadth",
+    ("l_elbow", "r_elbow"),
+    spread(0, 0.4),
+)
+"""Levels among which the widest is ANSUR's bideltoid breadth."""
+
+ISO_8559 = {
+    "head": replace(ANSUR["head"], source="no clause at hand: as ansur"),
+    "neck": replace(ANSUR["neck"], source="5.3.2 neck girth"),
+    "chest": Girth(
+        ("trunk",),
+        NIPPLES,
+        UP,
+        "5.3.4 bust girth: maximum about the bust points",
+        to=("BELLY_BUTTON",),
+        shares=spread(-0.13, 0.13),
+    ),
+    "waist": Girth(
+        ("trunk",),
+        ("BELLY_BUTTON",),
+        UP,
+        "5.3.10 waist girth: midway between lowest rib and iliac crest",
+        to=NIPPLES,
+        shares=(0.19,),
+    ),
+    "hip": Girth(
+        PELVIS_PARTS,
+        ("CROTCH",),
+        UP,
+        "5.3.13 hip girth: maximum",
+        to=("BELLY_BUTTON",),
+        shares=spread(0.05, 0.65, 13),
+    ),
+    "wrist": replace(ANSUR["wrist"], source="5.3.19 wrist girth"),
+    "bicep": Girth(
+        ("r_upper_arm",),
+        ("r_elbow",),
+        ("r_elbow", "r_shoulder"),
+        "5.3.16 upper arm girth: relaxed, midway",
+        to=("RIGHT_SHOULDER",),
+        shares=(0.5,),
+    ),
+    "forearm": replace(ANSUR["forearm"], source="no clause at hand: maximum, relaxed"),
+    "thigh": replace(ANSUR["thigh"], shares=(0.04,), source="5.3.20 thigh girth: highest level of one leg"),
+    "calf": replace(ANSUR["calf"], source="5.3.24 calf girth: maximum"),
+    "ankle": replace(ANSUR["ankle"], source="no clause at hand: minimum"),
+    "shoulder_to_crotch": replace(ANSUR["shoulder_to_crotch"], source="no clause at hand: as ansur"),
+    "arm_length": replace(ANSUR["arm_length"], source="5.7.8 shoulder over elbow to wrist"),
+    "inside_leg": replace(ANSUR["inside_leg"], source="5.1.15 inside leg height: crotch to floor"),
+    "shoulder_breadth": Arc(
+        ("trunk", "neck", "l_upper_arm", "r_upper_arm"), ACROMIA, "5.4.2 shoulder width: across the back"
+    ),
+    "stature": replace(ANSUR["stature"], source="5.1.1 stature"),
+}
 
 DEFINITIONS = {"smpl-anthropometry": SMPL_ANTHROPOMETRY, "ansur": ANSUR, "iso8559": ISO_8559}
-"""definition -> measure -> Girth or Length."""
+"""definition -> measure -> Girth, Length or Arc."""

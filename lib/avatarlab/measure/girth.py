@@ -94,7 +94,7 @@ def cut(vertices, edges, point, normal, name: str = "section") -> Section:
 
     Returns a Section of (B, L) tensors; differentiable in vertices, points and normals.
     """
-    chosen = crossing_edges(*_heights(vertices, point, normal), edges, name)
+    chosen = crossing_edges(*heights(vertices, point, normal), edges, name)
     return _measured(section_points(vertices, edges, chosen, point, normal))
 
 
@@ -103,7 +103,7 @@ def cut_extreme(vertices, edges, point, normal, rule: str, name: str = "section"
 
     Returns a Section of (B,) tensors with the gradient of the plane kept, and which plane that is (B,).
     """
-    chosen = crossing_edges(*_heights(vertices, point, normal), edges, name)
+    chosen = crossing_edges(*heights(vertices, point, normal), edges, name)
     with torch.no_grad():
         girth = hull_length(section_points(vertices, edges, chosen, point, normal))
         best = girth.argmax(1) if rule == "max" else girth.argmin(1)
@@ -112,7 +112,7 @@ def cut_extreme(vertices, edges, point, normal, rule: str, name: str = "section"
     return _measured(kept[:, 0]), best
 
 
-def _heights(vertices, point, normal) -> tuple[torch.Tensor, torch.Tensor]:
+def heights(vertices, point, normal) -> tuple[torch.Tensor, torch.Tensor]:
     """Return heights along the normal: of the vertices (B, n) and of the planes (B, L), outside autograd."""
     along = normal.detach()[..., None]
     return (vertices.detach() @ along)[..., 0], (point.detach() @ along)[..., 0]

@@ -4,12 +4,31 @@ import torch
 
 from avatarlab.errors import InputError
 from avatarlab.measure.anchors import Topology, centre, topology
-from avatarlab.measure.definitions import DEFINITIONS, UP, Girth, Length
-from avatarlab.measure.girth import Section, cut_extreme
+from avatarlab.measure.definitions import (
+    ANSUR,
+    ANSUR_HEIGHTS,
+    ANSUR_SECTIONS,
+    DEFINITIONS,
+    SHOULDER_GIRDLE,
+    UP,
+    Arc,
+    Girth,
+    Length,
+)
+from avatarlab.measure.girth import (
+    Section,
+    crossing_edges,
+    cut,
+    cut_extreme,
+    heights,
+    hull_length,
+    plane_axes,
+    section_points,
+)
 from avatarlab.shapes import expect
 
 
-def definition_named(name: str) -> dict[str, Girth | Length]:
+def definition_named(name: str) -> dict[str, Girth | Length | Arc]:
     """Return the table of one definition or raise InputError listing the names."""
     if name not in DEFINITIONS:
         raise InputError(f"definition: got {name!r}, expected one of {', '.join(DEFINITIONS)}.")
@@ -33,6 +52,13 @@ def plane_points(topo: Topology, vertices: torch.Tensor, girth: Girth) -> torch.
     return start[:, None] + share * (centre(topo, vertices, girth.to) - start)[:, None]
 
 
+def levels(topo: Topology, vertices: torch.Tensor, girth: Girth, name: str) -> Section:
+    """Cut vertices (B, V, 3) m at every plane of a girth; returns a Section of (B, L)."""
+    nodes, edges = topo.band(girth.parts, girth.side)
+    points, normal = plane_points(topo, vertices, girth), plane_normal(topo, vertices, girth.axis)
+    return cut(vertices.index_select(1, nodes), edges, points, normal, name)
+
+
 def section(topo: Topology, vertices: torch.Tensor, girth: Girth, name: str) -> Section:
     """Cut vertices (B, V, 3) m as one girth says; returns a Section of (B,)."""
     nodes, edges = topo.band(girth.parts, girth.side)
@@ -48,14 +74,58 @@ def length(topo: Topology, vertices: torch.Tensor, rule: Length) -> torch.Tensor
     return (stops[1:] - stops[:-1]).norm(dim=-1).sum(0)
 
 
+def arc_points(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str):
+    """Return what a taut tape behind the body may touch, in the plane through both ends, level from front to back.
+
+    Planar points (B, K, 2) m relative to the second end (those elsewhere moved onto it), the first end (B, 1, 2) and
+    the plane's axes (B, 3, 2).
+    """
+    one, other = (centre(topo, vertices, (end,)) for end in rule.ends)
+    along = torch.nn.functional.normalize(one - other, dim=-1)
+    up = vertices.new_tensor([0.0, 1.0, 0.0])
+    normal = torch.nn.functional.normalize(up - along[:, 1:2] * along, dim=-1)
+    nodes, edges = topo.band(rule.parts, "")
+    skin, point = vertices.index_select(1, nodes), other[:, None]
+    chosen = crossing_edges(*heights(skin, point, normal), edges, name)
+    around, axes = section_points(skin, edges, chosen, point, normal)[:, 0], plane_axes(normal)
+    end = (one - other)[:, None] @ axes
+    share = (around * end).sum(-1, keepdim=True) / (end * end).sum(-1, keepdim=True)
+    front = around[..., 1:] * end[..., :1] - around[..., :1] * end[..., 1:]
+    behind = (front < 0) & (share > 0) & (share < 1)
+    return torch.where(behind, around, torch.zeros_like(around)), end, axes
+
+
+def arc(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str) -> torch.Tensor:
+    """Return the length (B,) m of a tape behind the body: hull of what lies behind the chord, less the chord."""
+    behind, end, _ = arc_points(topo, vertices, rule, name)
+    return hull_length(torch.cat([behind, end], 1)) - end.norm(dim=-1)[:, 0]
+
+
+def measured(topo: Topology, vertices: torch.Tensor, rule: Girth | Length | Arc, name: str) -> torch.Tensor:
+    """Return what one rule says of vertices (B, V, 3) m, in metres (B,)."""
+    if isinstance(rule, Girth):
+        return section(topo, vertices, rule, name).girth
+    return length(topo, vertices, rule) if isinstance(rule, Length) else arc(topo, vertices, rule, name)
+
+
 def tapes(body, vertices: torch.Tensor, definition: str = "ansur") -> dict[str, torch.Tensor]:
     """Measure vertices (..., V, 3) m standing upright, y up -> name -> (...) m, differentiable in ``vertices``."""
     topo = topology(body)
     expect("vertices", vertices, (..., "V", 3), V=topo.vertex_count)
     flat = vertices.reshape(-1, *vertices.shape[-2:])
     rules = definition_named(definition)
-    values = {
-        name: section(topo, flat, rule, name).girth if isinstance(rule, Girth) else length(topo, flat, rule)
-        for name, rule in rules.items()
-    }
+    values = {name: measured(topo, flat, rule, name) for name, rule in rules.items()}
+    return {name: value.reshape(vertices.shape[:-2]) for name, value in values.items()}
+
+
+def dimensions(body, vertices: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Breadths, depths and heights under their ANSUR II column names: vertices (..., V, 3) m -> name -> (...) m."""
+    topo = topology(body)
+    flat = vertices.reshape(-1, *vertices.shape[-2:])
+    floor = centre(topo, flat, ("sole",))[:, 1]
+    values = {column: centre(topo, flat, at)[:, 1] - floor for column, at in ANSUR_HEIGHTS.items()}
+    for name, (breadth, depth) in ANSUR_SECTIONS.items():
+        seen = section(topo, flat, ANSUR[name], name)
+        values |= {breadth: seen.breadth, depth: seen.depth}
+    values["bideltoidbreadth"] = levels(topo, flat, SHOULDER_GIRDLE, "bideltoid").breadth.amax(-1)
     return {name: value.reshape(vertices.shape[:-2]) for name, value in values.items()}
