@@ -3,9 +3,11 @@
 import base64
 
 import numpy as np
+import torch
 
 from avatarlab.errors import InputError
 from avatarlab.export.lod import Lod
+from avatarlab.render.picture import to_linear
 
 NEUTRAL_SKIN_SRGB = (0.80, 0.62, 0.52)
 
@@ -19,20 +21,19 @@ WHITE_PNG = base64.b64decode(
 """One white texel: the slot for a skin texture, without which tools call the texture coordinates unused and drop them."""
 
 
-def linear(srgb) -> np.ndarray:
-    """Colours (..., 3) sRGB 0..1 -> linear light 0..1. Source: IEC 61966-2-1."""
-    c = np.asarray(srgb, dtype=np.float64)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-
-
 def skin(srgb) -> dict:
     """Return the glTF material of skin of the colour ``srgb`` (3,) 0..1."""
-    return _material("skin", linear(srgb), roughness=0.65)
+    return _material("skin", _linear(srgb), roughness=0.65)
 
 
 def eyes() -> dict:
     """Return the glTF material of the eyeballs, whose colours are in COLOR_0."""
     return _material("eyes", np.ones(3), roughness=0.2)
+
+
+def _linear(srgb) -> np.ndarray:
+    """Colours (3,) sRGB 0..1 -> linear light, as glTF wants factors and vertex colours."""
+    return to_linear(torch.as_tensor(np.asarray(srgb, dtype=np.float64))).numpy()
 
 
 def _material(name: str, factor: np.ndarray, roughness: float) -> dict:
@@ -63,13 +64,13 @@ def eye_faces(body, lod: Lod) -> np.ndarray:
 
 def eye_colors(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
     """Linear colours (K, 3): pupil, iris and white by the angle to each eyeball's gaze; white elsewhere."""
-    colors = np.tile(linear(EYE_WHITE_SRGB), (len(positions), 1))
+    colors = np.tile(_linear(EYE_WHITE_SRGB), (len(positions), 1))
     part = np.asarray(body.part)[lod.keep]
     for name in ("l_eye", "r_eye"):
         ball = np.flatnonzero(part == body.parts.index(name))
         angle = _gaze_angle_deg(positions[ball])
-        colors[ball[angle < _IRIS_DEG]] = linear(IRIS_SRGB)
-        colors[ball[angle < _PUPIL_DEG]] = linear(PUPIL_SRGB)
+        colors[ball[angle < _IRIS_DEG]] = _linear(IRIS_SRGB)
+        colors[ball[angle < _PUPIL_DEG]] = _linear(PUPIL_SRGB)
     return colors
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import roma
 import torch
-from scipy.sparse import csr_matrix
 
 from avatarlab.body import poses
 from avatarlab.errors import InputError
 from avatarlab.export.lod import Lod
+from avatarlab.render import vertex_normals
 
 INFLUENCES = 4
 """All that glTF obliges a viewer to support (JOINTS_0, WEIGHTS_0)."""
@@ -57,14 +57,14 @@ def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: 
     owners, weights = heaviest(np.asarray(body.weights, dtype=np.float64)[: body.skin_count])
     transforms = skinning_transforms(joints, parents, rotations)
     bind = bind_vertices(rest, shown, owners, weights, transforms)
-    normal_of = _normal_operator(np.asarray(body.faces), body.skin_count)
-    normals, morphs = normal_of(bind), _expression_offsets(body, person)
-    morph_normals = np.array([normal_of(bind + offset)[lod.keep] - normals[lod.keep] for offset in morphs])
+    morphs = _expression_offsets(body, person)
+    normals = vertex_normals(torch.as_tensor(np.concatenate([bind[None], bind + morphs])), body.faces).numpy()
+    normals = normals[:, lod.keep]
     ground = np.array([0, -rest[:, 1].min(), 0])
     lift = -skin(bind, owners, weights, transforms)[:, 1].min() - ground[1]
     return Rig(
         positions=bind[lod.keep] + ground,
-        normals=normals[lod.keep],
+        normals=normals[0],
         owners=owners[lod.keep],
         weights=weights[lod.keep],
         joints=joints + ground,
@@ -72,7 +72,7 @@ def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: 
         rotations=rotations,
         lift=float(lift),
         morphs=morphs[:, lod.keep],
-        morph_normals=morph_normals,
+        morph_normals=normals[1:] - normals[0],
         morph_weights=_shown_expression(person, display_pose, len(morphs)),
     )
 
@@ -156,16 +156,3 @@ def _shown_expression(person, display_pose: str, count: int) -> np.ndarray:
         given = np.asarray(person.state["expression"], dtype=np.float64).ravel()[:count]
         fitted[: len(given)] = given
     return fitted
-
-
-def _normal_operator(faces: np.ndarray, count: int):
-    """Return a function from vertices (V, 3) to unit vertex normals (V, 3), weighted by the faces' areas."""
-    rows, columns = faces.ravel(), np.repeat(np.arange(len(faces)), 3)
-    gather = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, len(faces)))
-
-    def normals(vertices: np.ndarray) -> np.ndarray:
-        a, b, c = (vertices[faces[:, k]] for k in range(3))
-        summed = gather @ np.cross(b - a, c - a)
-        return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-20)
-
-    return normals
