@@ -125,7 +125,7 @@ ANSUR = {
         ("r_elbow", "r_shoulder"),
         "bicepscircumferenceflexed, here relaxed: maximum over the biceps",
         to=("r_shoulder",),
-        shares=spread(0.2, 0.65),
+        shares=spread(0.2, 0.5),
     ),
     "forearm": Girth(
         ("r_forearm", "r_upper_arm"),
