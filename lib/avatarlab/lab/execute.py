@@ -8,21 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-# A grammar that jsonschema compiles at import for one URI format nobody checks here: 0.7 s of every run.
-sys.modules.setdefault("rfc3987_syntax", None)
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
 
-import papermill  # noqa: E402
-from jupyter_client.manager import AsyncKernelManager  # noqa: E402
-from nbclient.exceptions import DeadKernelError  # noqa: E402
-from papermill.exceptions import PapermillExecutionError  # noqa: E402
+from avatarlab import ROOT
+from avatarlab.lab.notebook import read, tags
 
-from avatarlab import ROOT  # noqa: E402
-from avatarlab.lab.notebook import read, tags  # noqa: E402
-
-logging.getLogger("papermill").setLevel(logging.ERROR)
+logging.getLogger("papermill").setLevel(logging.CRITICAL + 1)  # what matters comes as an exception
 
 SETTINGS = {
     "AVATARLAB_REPORT": "1",  # view.show gives snapshots
@@ -33,15 +29,11 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
 class Failure(Exception):
     """A cell failed: its number in the notebook file counted from 1 (0: not known) and the error in one line."""
 
-    cell: int
-    error: str
-
-    def __str__(self) -> str:
-        return f"cell {self.cell}: {self.error}" if self.cell else self.error
+    def __init__(self, cell: int, error: str):
+        super().__init__(f"cell {cell}: {error}" if cell else error)
 
 
 class Interrupted(Exception):

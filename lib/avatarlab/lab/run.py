@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import avatarlab.lab.quick  # noqa: F401  before anything that loads jsonschema
 from avatarlab import ROOT
 from avatarlab.errors import InputError
 from avatarlab.files import write_json
@@ -112,7 +113,8 @@ def _results(path: Path, work: Path, place: Path, seconds: float) -> dict[Path, 
 
 def _timings(nb: dict, own: Path, seconds: float) -> dict:
     """Return seconds of the run and of each cell, and what the notebook itself timed in ``timings.json``."""
-    cells = {cell["id"]: cell["metadata"].get("papermill", {}).get("duration") for cell in nb["cells"]}
+    own_cells = [cell for cell in nb["cells"] if "injected-parameters" not in notebook.tags(cell)]
+    cells = {cell["id"]: cell["metadata"].get("papermill", {}).get("duration") for cell in own_cells}
     cells = {name: round(duration, 3) for name, duration in cells.items() if duration is not None}
     return {
         "seconds": round(seconds, 3),

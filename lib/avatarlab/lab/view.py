@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import fast_simplification
 import k3d
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import display
 from scipy.spatial import cKDTree
 
 from avatarlab.lab.figures import PALETTE, filmstrip
@@ -88,9 +88,12 @@ def plot(*things, height_px: int = 520, turn_deg: float = 20.0):
     return made
 
 
-def show(made):
+def show(made) -> None:
     """Show a plot: the live widget in JupyterLab, a snapshot that needs no server in a report."""
-    return display(HTML(snapshot(made)) if in_report() else made)
+    if in_report():
+        display({"text/html": snapshot(made), "text/plain": "3D view"}, raw=True)
+    else:
+        display(made)
 
 
 def snapshot(made) -> str:

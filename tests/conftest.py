@@ -1,0 +1,49 @@
+"""What every room's tests share: one thread per process, and a real Chromium where one is installed."""
+
+import os
+import shutil
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything loads a maths library; two cores serve all tests
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    # WebGL without a graphics card
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium driven by Playwright; skips where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine; install Debian's package of that name")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def offline(chromium):
+    """A function: page of a local HTML file with the network cut, and the complaints the browser had."""
+    contexts = []
+
+    def opened(path, viewport=(1100, 900)):
+        context = chromium.new_context(offline=True, viewport={"width": viewport[0], "height": viewport[1]})
+        contexts.append(context)
+        page, complaints = context.new_page(), []
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.goto(path.as_uri())
+        return page, complaints
+
+    yield opened
+    for context in contexts:
+        context.close()
