@@ -22,6 +22,8 @@ CROTCH = 0.22
 """Crotch below the hip joints' middle, of the trunk's length (shoulders to hips); used where no gap shows it."""
 CROTCH_REACH = 0.5
 ARMPIT_REACH = 0.75
+ARMPIT_INWARD_DEG = -25.0
+"""Of an arm that hangs, the gap to the trunk begins nearer to the middle than the shoulder joint."""
 HIP_HALF_BREADTH = 0.19
 SIDE_ARM = 0.10
 SIDE_TRUNK = 0.27
@@ -151,7 +153,7 @@ def arm_gap(mask: np.ndarray, points: np.ndarray, trunk: Trunk, side: int) -> np
     if angle < 8:
         return None
     shoulder, axes = points[skeleton.SHOULDERS[side]], (trunk.down, trunk.lateral(side))
-    return outside_point(mask, shoulder, axes, (0, 0.85 * angle), ARMPIT_REACH * trunk.length)
+    return outside_point(mask, shoulder, axes, (ARMPIT_INWARD_DEG, 0.85 * angle), ARMPIT_REACH * trunk.length)
 
 
 def arm_cut(mask: np.ndarray, points: np.ndarray, trunk: Trunk, side: int) -> np.ndarray:
