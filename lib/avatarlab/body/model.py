@@ -93,7 +93,7 @@ class Body(nn.Module):
             self.register_buffer(f"_shape_cov_{sex}", torch.from_numpy(cov.astype(np.float32)))
 
     def _read_skin(self, arrays: dict[str, np.ndarray]) -> None:
-        directions = arrays["shapedirs"].astype(np.float32)
+        directions = arrays["shapedirs"].astype(np.float32, copy=False)
         self.beta_slots, self.expression_slots = smplx_file.slots(directions.shape[2])
         shape, expression = (Offsets.of(d) for d in np.split(directions, [self.beta_slots], axis=2))
         plain = [f"expression_{k:02d}" for k in range(self.expression_slots)]
@@ -101,7 +101,7 @@ class Body(nn.Module):
         points = Points(self.template.T.contiguous(), shape, expression)
         correctives = Offsets.of(arrays["posedirs"].astype(np.float32, copy=False))
         self._skin = Skin(points, correctives, self.weights.T.contiguous())
-        self._joints = points.through(torch.from_numpy(arrays["J_regressor"].astype(np.float32)))
+        self._joints = points.through(self.joint_regressor)
 
     def shape_prior(self, sex: str = "unknown") -> tuple[Tensor, Tensor]:
         """Return mean (S,) and covariance (S, S) of the first S shape components (48 on the open body).
@@ -140,7 +140,7 @@ class Body(nn.Module):
         rest = self._joints.rest(given.betas, given.expression).mT
         turns, joints = self._chain(given.rotations, rest)
         shift = joints[..., None] - turns @ rest[..., None]
-        return torch.cat([turns, shift], dim=3), joints
+        return torch.cat([turns.expand(len(shift), -1, -1, -1), shift], dim=3), joints
 
     def _subset(self, vertices) -> Skin:
         """The skin of ``vertices`` (K,); the last few are kept, because fits ask for the same ones each step."""

@@ -1,5 +1,6 @@
 """``Person``, the noun: who somebody is (identity blocks) kept apart from how they stand (state)."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,26 +58,33 @@ class Person:
     provenance: Mapping = field(default_factory=dict)
 
     def __post_init__(self):
-        metres = "Did you pass centimetres?"
-        stature = number("stature_m", self.stature_m, *STATURE_M, "metres", metres)
+        stature = number("stature_m", self.stature_m, *STATURE_M, "metres", "Did you pass centimetres?")
         weight = self.weight_kg
         if weight is not None:
             weight = number("weight_kg", weight, *WEIGHT_KG, "kilograms", "Leave it out if unknown.")
+        values = {
+            "stature_m": stature,
+            "weight_kg": weight,
+            "placeholder": bool(self.placeholder),
+            "blocks": dict(self.blocks),
+            "state": {name: _frozen(name, x) for name, x in self.state.items()},
+            "provenance": dict(self.provenance),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check_facts()
+        self._check_slots()
+
+    def _check_facts(self) -> None:
         if self.sex not in SEXES:
             raise InputError(f"sex: got {self.sex!r}, expected one of {', '.join(SEXES)}.")
-        for name, value in (
-            ("stature_m", stature),
-            ("weight_kg", weight),
-            ("placeholder", bool(self.placeholder)),
-        ):
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "blocks", dict(self.blocks))
-        object.__setattr__(self, "state", {name: _frozen(name, x) for name, x in self.state.items()})
-        object.__setattr__(self, "provenance", dict(self.provenance))
         for name in (*self.blocks, *self.state):
             if not name.isidentifier():
                 raise InputError(f"person: got a block or state called {name!r}, expected a plain word.")
-        self._check_slots()
+        try:
+            json.dumps(self.provenance, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"provenance: has to be JSON ({error}).") from None
 
     def _check_slots(self) -> None:
         for name, (start, stop) in BLOCK_SLOTS.items():

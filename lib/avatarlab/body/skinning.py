@@ -123,7 +123,7 @@ class Chain(nn.Module):
 
     def forward(self, local: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
         """local rotations (N, 55, 3, 3), rest joints (N, 55, 3) m -> world rotations, posed joints (N, 55, 3) m."""
-        rest = rest.expand(len(local), -1, -1)
+        rest = rest.expand(max(len(local), len(rest)), -1, -1)
         bones = (rest - rest[:, self.parents])[..., None]
         turns, places = [local[:, :1]], [rest[:, :1, :, None]]
         for k in range(1, self.count):

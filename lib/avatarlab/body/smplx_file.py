@@ -85,7 +85,7 @@ def _check_shapes(arrays: dict[str, np.ndarray], name: str) -> None:
 def _check_numbers(key: str, array: np.ndarray, name: str) -> None:
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name}: {key} has type {array.dtype}, expected numbers.")
-    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.result_type(array, np.float32))):
         raise InputError(f"{name}: {key} contains NaN or infinity; the file is damaged.")
 
 
