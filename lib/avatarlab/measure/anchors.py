@@ -36,7 +36,8 @@ class Topology:
         self.landmarks, self.parts, self.part = body.landmarks, body.parts, body.part[: body.skin_count]
         self.template, self.faces, self.joint_regressor = body.template, body.faces, body.joint_regressor
         self.vertex_count = len(body.template)
-        self.edges = unique_edges(self.faces)
+        self.edges, uses = unique_edges(self.faces)
+        self.open_edges = self.edges[uses != 2]
         self.band, self.ring, self.joint = (lru_cache(f) for f in (self._band, self._ring, self._joint))
         self.soles = self._members("l_foot", "r_foot")
         self.seat = self._seat()
@@ -75,10 +76,10 @@ class Topology:
         return at[(height > low) & (height < low + 0.8 * (high - low))]
 
 
-def unique_edges(faces: torch.Tensor) -> torch.Tensor:
-    """Triangles (F, 3) -> undirected edges (E, 2), each once."""
+def unique_edges(faces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Triangles (F, 3) -> undirected edges (E, 2), each once, and how many triangles use each (E,)."""
     pairs = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return pairs.sort(1).values.unique(dim=0)
+    return pairs.sort(1).values.unique(dim=0, return_counts=True)
 
 
 _known: WeakKeyDictionary = WeakKeyDictionary()

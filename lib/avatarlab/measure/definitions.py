@@ -170,6 +170,10 @@ ANSUR = {
     "stature": Length((("HEAD_TOP",), ("sole",)), "stature", vertical=True),
 }
 
+FLEXED_M = {"male": {"bicep": 0.025, "forearm": 0.010}, "female": {"bicep": 0.013, "forearm": 0.005}}
+"""What ANSUR II's flexed girths exceed the relaxed mesh by, in metres, per sex: flexed = tape + this. To be calibrated;
+the figures are those of relaxed and tensed arm girths in sports anthropometry, from memory."""
+
 ANSUR_SECTIONS = {
     "chest": ("chestbreadth", "chestdepth"),
     "waist": ("waistbreadth", "waistdepth"),
