@@ -89,10 +89,12 @@ def reduce_body(
     skin = _collapse(_emphasised(body, points, head_gain, hand_gain), faces[~eyes], room)
     kept_faces = np.concatenate([skin, faces[eyes]])
     keep, local = np.unique(kept_faces, return_inverse=True)
-    uv, uv_faces = _transfer_uv(
-        points, kept_faces, faces, np.asarray(body.uv, np.float64), np.asarray(body.uv_faces)
-    )
-    return Lod(keep, local.reshape(-1, 3), uv, uv_faces, body.sha256)
+    local = local.reshape(-1, 3)
+    if len(body.uv_faces) != len(faces):
+        return _without_uv(keep, local, body)
+    full_uv, full_uv_faces = np.asarray(body.uv, np.float64), np.asarray(body.uv_faces)
+    uv, uv_faces = _transfer_uv(points, kept_faces, faces, full_uv, full_uv_faces)
+    return Lod(keep, local, uv, uv_faces, body.sha256)
 
 
 def _without_uv(keep: np.ndarray, faces: np.ndarray, body) -> Lod:
@@ -101,7 +103,11 @@ def _without_uv(keep: np.ndarray, faces: np.ndarray, body) -> Lod:
 
 
 def distances(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, candidates: int = 24) -> np.ndarray:
-    """Distance (N,) in metres from ``points`` (N, 3) to the surface; exact among the nearest triangles' centres."""
+    """Distance (N,) in metres from ``points`` (N, 3) to the surface.
+
+    Only the ``candidates`` triangles with the nearest centres are looked at: exact on evenly sized triangles, at
+    most too large beside long thin ones (give ``len(faces)`` there).
+    """
     corners = vertices[faces]
     _, near = cKDTree(corners.mean(axis=1)).query(points, k=min(candidates, len(faces)))
     near = near.reshape(len(points), -1)
