@@ -26,11 +26,17 @@ class Edges:
 
 @dataclass(frozen=True, eq=False)
 class Crossings:
-    """Where edges meet the line through pixel centres: line (N,) its number, at (N,) px along it, weight (N,)."""
+    """Where edges meet the lines through pixel centres: line (N,) its number, at (N,) px along it, share (N,).
+
+    ``point`` (N, 2) px x, y is the same place as a point fixed to its edge: it alone carries gradients. ``share``
+    goes from 1 where the edge is square to the line to 0 where it runs along it; a row's and a column's share in one
+    edge sum to 1, so its coverage is counted once.
+    """
 
     line: Tensor
     at: Tensor
-    weight: Tensor
+    share: Tensor
+    point: Tensor
 
 
 def edges_of(faces: Tensor) -> Edges:
@@ -60,10 +66,9 @@ def contour(vertices: Tensor, faces: Tensor, camera: Camera, screen: Screen) -> 
     Values are those of the z-buffer's grid, gradients those of the projection, to vertices, viewmat and K.
     """
     edges = edges_of(faces)
-    turn = _turns(screen, faces)[edges.sides]
-    chosen = ((turn[:, 0] * turn[:, 1] <= 0) | ~edges.manifold) & (turn != 0).any(-1)
-    chosen &= screen.drawn[edges.sides].any(-1)
-    ends = edges.ends[chosen]
+    turn = _turns(screen, faces)
+    first, last = turn[edges.sides[:, 0]], turn[edges.sides[:, 1]]
+    ends = edges.ends[((first != last) | ~edges.manifold) & ((first != 0) | (last != 0))]
     ends = ends[(screen.nearness[ends] > 0).all(-1)]
     pixels, _ = camera.project(vertices[ends].double())
     grid = snap(pixels.detach()) / SUBPIXELS
@@ -71,26 +76,23 @@ def contour(vertices: Tensor, faces: Tensor, camera: Camera, screen: Screen) -> 
 
 
 def _turns(screen: Screen, faces: Tensor) -> Tensor:
-    """+1, -1 for faces drawn clockwise, anticlockwise; 0 for those without area or not drawn. (F,) int64."""
-    a, b, c = screen.corners[faces].long().unbind(1)
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    return area.sign() * screen.drawn
+    """(F,) int64: +1, -1 for faces drawn clockwise, anticlockwise; 0 for those without area or not drawn."""
+    corners = screen.corners.long()
+    a, b, c = (corners.index_select(0, faces[:, corner]) for corner in range(3))
+    (ux, uy), (vx, vy) = (b - a).unbind(1), (c - a).unbind(1)
+    return (ux * vy - uy * vx).sign() * screen.drawn
 
 
 def crossings(ends: Tensor, axis: int, lines: int) -> Crossings:
-    """ends (E, 2, 2) px -> where those edges cross the lines through pixel centres along ``axis`` (0 rows, 1 columns).
-
-    The weight is the squared component of the edge's normal along the axis. Rows and columns thus share every edge:
-    each counts where it meets the edge squarely, together they count it once.
-    """
-    along, across = ends[..., axis], ends[..., 1 - axis]
-    flat = across.detach()
-    first = torch.ceil(flat.amin(1) - 0.5).clamp(0, lines).long()
-    count = (torch.ceil(flat.amax(1) - 0.5).clamp(0, lines).long() - first).clamp_min(0)
+    """ends (E, 2, 2) px -> where those edges meet the lines through pixel centres along ``axis`` (0 rows, 1 columns)."""
+    along, across = ends.detach()[..., axis], ends.detach()[..., 1 - axis]
+    first = torch.ceil(across.amin(1) - 0.5).clamp(0, lines).long()
+    count = (torch.ceil(across.amax(1) - 0.5).clamp(0, lines).long() - first).clamp_min(0)
     edge = torch.repeat_interleave(count)
     line = torch.arange(len(edge), device=edge.device) - (count.cumsum(0) - count)[edge] + first[edge]
     along, across = along[edge], across[edge]
     run, rise = along[:, 1] - along[:, 0], across[:, 1] - across[:, 0]
-    at = along[:, 0] + (line + 0.5 - across[:, 0]) * run / rise
-    weight = (rise.square() / (run.square() + rise.square())).detach()
-    return Crossings(line, at, weight)
+    part = (line + 0.5 - across[:, 0]) / rise
+    share = rise**4 / (run**4 + rise**4)
+    point = torch.lerp(ends[edge, 0], ends[edge, 1], part[:, None])
+    return Crossings(line, along[:, 0] + part * run, share, point)

@@ -50,7 +50,7 @@ def to_screen(vertices: Tensor, faces: Tensor, camera: Camera, near: float = NEA
         usable = (depth > near) & (pixels.abs() < REACH_PX).all(-1)
         corners = torch.where(usable[:, None], snap(pixels), 0).to(torch.int32)
         nearness = torch.where(usable, near / depth, 0.0)
-        drawn = usable[faces].all(-1)
+        drawn = usable[faces].all(-1) if not usable.all() else usable.new_ones(len(faces))
     return Screen(corners.contiguous(), nearness, drawn, camera.width, camera.height)
 
 

@@ -17,9 +17,9 @@ CLAY = (0.80, 0.76, 0.72)
 WALL = (0.95, 0.95, 0.96)
 """Default sRGB colours of mesh and background."""
 
-SKY, GROUND = (0.46, 0.48, 0.52), (0.20, 0.18, 0.17)
-KEY, KEY_FROM = (0.72, 0.69, 0.64), (-0.45, -0.65, -0.62)
-RIM = 0.16
+SKY, GROUND = (0.38, 0.41, 0.46), (0.15, 0.13, 0.12)
+KEY, KEY_FROM = (0.95, 0.91, 0.85), (-0.62, -0.55, -0.56)
+RIM = 0.30
 GLOSS, SHARPNESS = 0.05, 24.0
 """Linear light of the hemisphere and of the key lamp; where that stands (camera axes: left, above, in front)."""
 
@@ -94,7 +94,7 @@ def _reflected(raster: Raster, vertices: Tensor, faces: Tensor, camera: Camera) 
     sky, ground, key = (normal.new_tensor(c) for c in (SKY, GROUND, KEY))
     lamp = normalize(normal.new_tensor(KEY_FROM), dim=0)
     upward = (0.5 - 0.5 * normal[:, 1])[:, None]
-    wrapped = ((normal @ lamp + 0.25) / 1.25).clamp_min(0)[:, None]
+    wrapped = ((normal @ lamp + 0.2) / 1.2).clamp_min(0)[:, None]
     rim = RIM * (1 - (normal * view).sum(-1).clamp(0, 1))[:, None] ** 3 * sky
     gloss = GLOSS * ((normal * normalize(view + lamp, dim=-1)).sum(-1).clamp_min(0) ** SHARPNESS)[:, None]
     picture = normal.new_zeros(*raster.face_id.shape, 3)
@@ -115,7 +115,7 @@ def _seen_normals(raster: Raster, vertices: Tensor, faces: Tensor, camera: Camer
 
 def _views(raster: Raster, camera: Camera) -> Tensor:
     """Unit directions (N, 3) in camera axes from the N drawn points to the camera."""
-    pixels = camera.centres().to(raster.bary)[raster.mask]
+    pixels = camera.centres()[raster.mask].float()
     return -camera.rays(pixels) @ camera.viewmat[:3, :3].to(pixels).T
 
 
