@@ -42,8 +42,11 @@ def write_glb(
     primitives = [_primitive(pack, rig, lod, ~eye_faces, 0)]
     if eye_faces.any():
         primitives.append(_primitive(pack, rig, lod, eye_faces, 1, materials.eye_colors(body, lod, rig.positions)))
-    tones = [materials.skin(materials.skin_tone(person, skin_srgb)), materials.eyes()][: len(primitives)]
-    document = _document(body, person, rig, primitives, tones, pack)
+    tone = materials.skin_tone(person, skin_srgb)
+    looks = [materials.skin(tone, lod.has_uv), materials.eyes(lod.has_uv)][: len(primitives)]
+    document = _document(body, person, rig, primitives, pack) | {"materials": looks}
+    if lod.has_uv:
+        document |= _blank_texture(pack)
     document["asset"]["extras"] = _provenance(body, person, display_pose, arm_down_deg, measurements)
     size = container.write(path, document, pack)
     vertices = sum(pack.accessors[p["attributes"]["POSITION"]]["count"] for p in primitives)
@@ -83,7 +86,7 @@ def _target(pack: Pack, offsets: np.ndarray, normal_offsets: np.ndarray) -> dict
     return {"POSITION": pack.zeros(len(offsets), bounds=True), "NORMAL": pack.zeros(len(offsets))}
 
 
-def _document(body, person, rig: Rig, primitives: list, tones: list, pack: Pack) -> dict:
+def _document(body, person, rig: Rig, primitives: list, pack: Pack) -> dict:
     """The glTF document: node 0 draws the mesh, the joints follow in file order, the root is node 1."""
     names = list(body.expression_names)
     mesh = {"name": "body", "primitives": primitives}
@@ -104,12 +107,13 @@ def _document(body, person, rig: Rig, primitives: list, tones: list, pack: Pack)
         "nodes": [{"name": "avatar", "mesh": 0, "skin": 0}, *_joint_nodes(body.joint_names, rig)],
         "meshes": [mesh],
         "skins": [{"name": "skeleton", **skin}],
-        "materials": tones,
-        "textures": [{"source": 0}],
-        "images": [
-            {"bufferView": pack.view(np.frombuffer(materials.WHITE_PNG, np.uint8)), "mimeType": "image/png"}
-        ],
     }
+
+
+def _blank_texture(pack: Pack) -> dict:
+    """Texture 0: one white texel."""
+    view = pack.view(np.frombuffer(materials.WHITE_PNG, np.uint8))
+    return {"textures": [{"source": 0}], "images": [{"bufferView": view, "mimeType": "image/png"}]}
 
 
 def _joint_nodes(names: tuple[str, ...], rig: Rig) -> list[dict]:

@@ -21,14 +21,14 @@ WHITE_PNG = base64.b64decode(
 """One white texel: the slot for a skin texture, without which tools call the texture coordinates unused and drop them."""
 
 
-def skin(srgb) -> dict:
-    """Return the glTF material of skin of the colour ``srgb`` (3,) 0..1."""
-    return _material("skin", _linear(srgb), roughness=0.65)
+def skin(srgb, textured: bool) -> dict:
+    """Return the glTF material of skin of the colour ``srgb`` (3,) 0..1, with a slot for a texture if ``textured``."""
+    return _material("skin", _linear(srgb), 0.65, textured)
 
 
-def eyes() -> dict:
+def eyes(textured: bool) -> dict:
     """Return the glTF material of the eyeballs, whose colours are in COLOR_0."""
-    return _material("eyes", np.ones(3), roughness=0.2)
+    return _material("eyes", np.ones(3), 0.2, textured)
 
 
 def _linear(srgb) -> np.ndarray:
@@ -36,14 +36,14 @@ def _linear(srgb) -> np.ndarray:
     return to_linear(torch.as_tensor(np.asarray(srgb, dtype=np.float64))).numpy()
 
 
-def _material(name: str, factor: np.ndarray, roughness: float) -> dict:
+def _material(name: str, factor: np.ndarray, roughness: float, textured: bool) -> dict:
     surface = {
         "baseColorFactor": [round(float(c), 4) for c in factor] + [1.0],
-        "baseColorTexture": {"index": 0},
         "metallicFactor": 0.0,
         "roughnessFactor": roughness,
     }
-    return {"name": name, "pbrMetallicRoughness": surface}
+    slot = {"baseColorTexture": {"index": 0}} if textured else {}
+    return {"name": name, "pbrMetallicRoughness": surface | slot}
 
 
 def skin_tone(person, srgb=None) -> np.ndarray:
