@@ -193,6 +193,7 @@ def test_keeps_the_dtype(camera, square):
         ({"faces": torch.zeros(2, 3)}, TypeError, "faces: got torch.float32"),
         ({"faces": torch.tensor([[0, 1, 4]])}, ValueError, "run 0 to 4, but there are 4 vertices"),
         ({"faces": torch.tensor([[0, 1, -1]])}, ValueError, "run -1 to 1"),
+        ({"faces": torch.zeros(2, 3, device="meta").long()}, ValueError, "on cpu but faces on meta"),
         ({"backend": "opengl"}, ValueError, "backend: got 'opengl', expected one of warp, torch, pytorch3d"),
         ({"near": 0}, ValueError, "near: got 0"),
     ],

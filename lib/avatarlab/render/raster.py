@@ -48,7 +48,7 @@ def rasterize(
     """vertices (V, 3) world m, faces (F, 3) integer -> Raster of the nearest face at each pixel centre.
 
     Both windings are drawn. A face with a corner nearer than ``near`` m, behind the camera, or more than 2^17 px
-    outside the image is dropped whole, not clipped. Equal depths: the lower face number wins. Work in one thread per
+    outside the image is dropped whole, not clipped. Equal depths: the lower face number wins. One thread works per
     face: a few faces that fill the image are slow on a GPU.
     """
     screen = to_screen(vertices, faces, camera, near)

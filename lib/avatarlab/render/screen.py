@@ -69,6 +69,8 @@ def _check_mesh(vertices: Tensor, faces: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}: got {type(value).__name__}, expected a torch tensor.")
         expect(name, value, (name[0].upper(), 3))
+    if vertices.device != faces.device:
+        raise ValueError(f"vertices are on {vertices.device} but faces on {faces.device}; move one of them.")
     if not vertices.is_floating_point():
         raise TypeError(f"vertices: got {vertices.dtype}, expected floating point (metres).")
     if faces.dtype not in (torch.int32, torch.int64):

@@ -111,5 +111,6 @@ def zbuffer(screen: Screen, faces: Tensor) -> Tensor:
     inputs = (screen.corners, screen.nearness, faces.long().contiguous(), screen.drawn)
     arrays = [wp.from_torch(tensor, requires_grad=False) for tensor in inputs]
     image = [screen.width, screen.height, wp.from_torch(cells, requires_grad=False)]
-    wp.launch(draw, dim=len(faces), inputs=arrays + image, device=arrays[0].device)
+    stream = wp.stream_from_torch(faces.device) if faces.is_cuda else None  # torch's own: no waiting, no races
+    wp.launch(draw, dim=len(faces), inputs=arrays + image, device=arrays[0].device, stream=stream)
     return faces_of(cells)
