@@ -81,7 +81,8 @@ class _Machine:
             if code == b".":
                 return self.stack.pop()
             if code in _VALUES:
-                self.stack.append(_VALUES[code](self))
+                value = _VALUES[code](self)
+                self.stack.append(value)
             elif code in _STEPS:
                 _STEPS[code](self)
             else:

@@ -37,7 +37,12 @@ _KNOWN = {
     *(("numpy", name) for name in ("ndarray", "dtype")),
     *((f"scipy.sparse.{dot}{kind}", f"{kind}_matrix") for dot in ("", "_") for kind in ("csc", "csr", "coo")),
     *((module, name) for module in ("copy_reg", "copyreg") for name in ("_reconstructor", "__newobj__")),
-    *(("__builtin__", "object"), ("builtins", "object"), ("_codecs", "encode"), ("collections", "OrderedDict")),
+    *(
+        (module, name)
+        for module in ("__builtin__", "builtins")
+        for name in ("object", "bytes", "set", "frozenset")
+    ),
+    *(("_codecs", "encode"), ("collections", "OrderedDict")),
 }
 _NUMBERS = re.compile(r"[fiu][1248]|b1")
 _DENSE_LIMIT = 2**26
@@ -61,11 +66,12 @@ def import_file(path: str | Path, folder: str | Path = LICENSED) -> Path:
 
 def read_pickle(path: str | Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the arrays called ``keys`` (those present) of a pickled dict of numpy, scipy.sparse or chumpy arrays."""
-    content = _items(inert_pickle.read(path, known))
+    content = inert_pickle.read(path, known)
     try:
+        content = _items(content)
         return {key: _array(content[key]) for key in keys if key in content}
     except (InputError, *inert_pickle.DAMAGED, AttributeError) as error:
-        raise InputError(f"{path}: an array in it is not as numpy writes one ({error}).") from None
+        raise InputError(f"{path}: not a dict of arrays as numpy writes them ({error}).") from None
 
 
 def known(module: str, name: str) -> bool:
@@ -78,7 +84,7 @@ def _items(value) -> dict:
     if isinstance(value, Made):
         value = value.items
     if type(value) is not dict:
-        raise InputError("the pickle is not a dict of arrays.")
+        raise InputError(f"got {type(value).__name__}, expected a dict")
     return {key.decode("latin1") if isinstance(key, bytes) else key: x for key, x in value.items()}
 
 
@@ -98,7 +104,7 @@ def _array(value) -> np.ndarray:
         return _from_bytes(*value.args)
     if kind in ("csc_matrix", "csr_matrix", "coo_matrix"):
         return _dense(kind, _items(value.state))
-    raise InputError(f"got {_class(value)}, expected an array")
+    raise InputError(f"got {str(_class(value))[:80]!r}, expected an array")
 
 
 def _class(value: Made) -> Global:
@@ -122,8 +128,8 @@ def _from_bytes(raw, dtype, shape, order) -> np.ndarray:
 
 def _bytes(raw) -> bytes:
     """Bytes, or one of the ways in which older protocols wrote them."""
-    if isinstance(raw, Made) and str(raw.maker) == "_codecs.encode":
-        raw = raw.args[0]
+    if isinstance(raw, Made) and raw.maker.name in ("encode", "bytes"):
+        raw = raw.args[0] if raw.args else b""
     if not isinstance(raw, (str, bytes)):
         raise InputError(f"got {type(raw).__name__}, expected bytes")
     return raw.encode("latin1") if isinstance(raw, str) else raw
