@@ -1,0 +1,116 @@
+"""Outlines drawn together: every rim point of the drawn body finds the photo's rim, and the other way round."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatarlab.body import Body
+from avatarlab.fit.evidence import Lines
+from avatarlab.fit.state import ViewState, camera
+from avatarlab.fit.target import Outline, Target, face_labels, outline
+from avatarlab.render import Camera, rasterize
+
+SAMPLES = 260
+"""Points per direction; the outline of a standing person has about ten times as many pixels."""
+
+CORRELATION_M = 0.05
+"""Errors of a mask's edge hang together over this length: so much outline counts as one observation."""
+
+SIGMA_M = 0.008
+TURNED = 0.5
+"""Pairs whose normals' cosine is below this are dropped."""
+
+TRUST = {"hand": 0.10, "foot": 0.25, "head": 0.35, "jaw": 0.5, "neck": 0.5, "upper_arm": 0.6, "forearm": 0.6}
+"""Share of an outline point's weight by body part: fingers, shoes, hair, collars and sleeves say little of the body."""
+
+HAIR = 0.05
+"""What the head's outline counts where the photo's is outside: hair, not skull."""
+SIDE_ARM = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The body as drawn in one view: camera, face numbers (H, W), mask and part labels (H, W) of the photo's kind."""
+
+    camera: Camera
+    faces: np.ndarray
+    mask: np.ndarray
+    labels: np.ndarray
+
+
+class Drawing:
+    """Draws a body into the working picture of a view, with the photo's part labels."""
+
+    def __init__(self, body: Body):
+        self.body = body
+        self.labels = np.concatenate([face_labels(body), [0]]).astype(np.uint8)
+        names = [part.split("_", 1)[-1] if part[1] == "_" else part for part in body.parts]
+        self.trust = torch.tensor([TRUST.get(name, 1.0) for name in names], dtype=torch.float64)[body.part]
+        arms = [name in ("upper_arm", "forearm", "hand") for name in names]
+        self.arm = torch.tensor(arms)[body.part]
+        self.head = torch.tensor([name in ("head", "jaw", "eye") for name in names])[body.part]
+
+    def __call__(self, betas: Tensor, view: ViewState, size: tuple[int, int]) -> Drawn:
+        """Draw; size (width, height) px."""
+        with torch.no_grad():
+            posed = self.body(betas=betas[None], pose=view.pose[None])
+            eye = camera(view, posed.joints[0, 0], size)
+            faces = rasterize(posed.vertices[0], self.body.faces, eye).face_id.numpy()
+        return Drawn(eye, faces, faces >= 0, self.labels[faces])
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Body vertices (N,) and the Lines that pull them."""
+
+    vertices: Tensor
+    lines: Lines
+
+
+def pairs(drawing: Drawing, drawn: Drawn, aim: Target) -> Pairs | None:
+    """Match the drawn body's rim with the photo's, both ways; None where one of them is empty."""
+    rim = outline(drawn.mask, drawn.labels)
+    if len(rim.pixels) < 20 or len(aim.outline.pixels) < 20:
+        return None
+    faces = drawn.faces[tuple((rim.pixels - 0.5).astype(int).T[::-1])]
+    vertices = drawing.body.faces[torch.as_tensor(faces).long()][:, 0]
+    ours = _spread(len(rim.pixels))
+    _, theirs = aim.outline.tree(aim.person_px).query(rim.features(aim.person_px)[ours])
+    back_theirs = _spread(len(aim.outline.pixels))
+    _, back_ours = rim.tree(aim.person_px).query(aim.outline.features(aim.person_px)[back_theirs])
+    ours, theirs = np.concatenate([ours, back_ours]), np.concatenate([theirs, back_theirs])
+    return Pairs(vertices[ours], _lines(drawing, vertices[ours], rim, aim, ours, theirs))
+
+
+def _spread(count: int) -> np.ndarray:
+    """At most SAMPLES of ``count`` numbers, evenly."""
+    return np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).round().astype(int))
+
+
+def _lines(drawing: Drawing, vertices: Tensor, rim: Outline, aim: Target, ours, theirs) -> Lines:
+    """The pairs as residuals along the photo's normals, with their trust."""
+    apart = rim.pixels[ours] - aim.outline.pixels[theirs]
+    normals = aim.outline.normals[theirs]
+    off = (apart * normals).sum(1)
+    alike = (rim.normals[ours] * normals).sum(1) > TURNED
+    trust = drawing.trust[vertices].numpy() * alike
+    trust[(off < 0) & drawing.head[vertices].numpy()] *= HAIR
+    if aim.side:
+        trust[drawing.arm[vertices].numpy()] *= SIDE_ARM
+    spacing_m = (len(aim.outline.pixels) + len(rim.pixels)) / len(ours) * _metres_per_px(aim)
+    weight = np.clip(spacing_m / 2 / CORRELATION_M, 0, 1) * trust
+    numbers = (off, normals, np.linalg.norm(apart, axis=1), np.full(len(off), SIGMA_M), weight)
+    return Lines(*(torch.as_tensor(x, dtype=torch.float64) for x in numbers))
+
+
+def _metres_per_px(aim: Target) -> float:
+    """A rough 1.7 m over the person's height; only the weights hang on it."""
+    return 1.7 / aim.person_px
+
+
+def overlap(one: np.ndarray, two: np.ndarray) -> float:
+    """Intersection over union of two masks (H, W)."""
+    union = (one | two).sum()
+    return float((one & two).sum() / union) if union else 0.0

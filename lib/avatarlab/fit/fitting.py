@@ -1,0 +1,214 @@
+"""``fit``: one or two observations and a stature in, a Person and a quality report out."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from avatarlab.body import Block, Body, Person
+from avatarlab.body.model import SEXES
+from avatarlab.errors import InputError, number
+from avatarlab.fit import shape
+from avatarlab.fit.quality import Quality, judged
+from avatarlab.fit.search import Search
+from avatarlab.fit.solve import shape_system
+from avatarlab.fit.state import State, camera
+from avatarlab.fit.target import target
+from avatarlab.photo import Observation
+from avatarlab.render import Camera
+
+log = logging.getLogger(__name__)
+
+STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
+REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05)
+"""How far apart outlines may be and still pull, step by step."""
+SURE_ODDS = 20.0
+ON_FAILURE = ("fail", "placeholder")
+
+
+class FitError(InputError):
+    """No usable fit; ``quality`` says why."""
+
+    def __init__(self, sentence: str, quality: Quality | None = None):
+        super().__init__(sentence)
+        self.quality = quality
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of the fit: how many of how many, in which stage, the loss (sum of squares), an estimate of seconds left."""
+
+    done: int
+    total: int
+    stage: str
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The person, the report, and one camera per photo at the photo's own resolution (world: the body's frame)."""
+
+    person: Person
+    quality: Quality
+    cameras: tuple[Camera, ...] = ()
+    poses: tuple[Tensor, ...] = ()
+
+
+def fit(
+    observations: Observation | Sequence[Observation],
+    stature_m: float,
+    body: Body,
+    weight_kg: float | None = None,
+    sex: str = "unknown",
+    seed: int = 7,
+    on_failure: str = "fail",
+    progress: Callable[[Progress], None] | None = None,
+    steps: int = len(REACHES_M),
+) -> FitResult:
+    """Fit the body to one observation, or to two of the same person (front and side), with a known stature.
+
+    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional evidence; sex male, female or unknown
+    chooses the prior. ``seed`` draws the shape's starts; same input, same result, bit by bit, on one thread.
+    ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
+    ``steps`` of outline fitting (at least 1); fewer are faster and coarser.
+    """
+    observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
+    with _one_thread():
+        result = _fitted(observations, float(stature_m), body, weight_kg, sex, seed, _Clock(progress), steps)
+    if result.quality.usable:
+        return result
+    sentence = " ".join(result.quality.reasons)
+    if on_failure == "fail":
+        names = ", ".join(observation.name for observation in observations)
+        raise FitError(f"{names}: no body fits. {sentence}", result.quality)
+    log.warning("no body fits, a placeholder is given out: %s", sentence)
+    return FitResult(placeholder(body, stature_m, sex), replace(result.quality, placeholder=True))
+
+
+def placeholder(body: Body, stature_m: float, sex: str = "unknown") -> Person:
+    """The population's mean body of that stature and sex, marked as placeholder."""
+    _check_person(stature_m, None, sex)
+    prior, stature = shape.prior(body, sex), shape.Stature(body)
+    betas = shape.to_stature(prior.mean.float(), stature, float(stature_m), prior.covariance)
+    covariance = shape.given_stature(prior.covariance, stature.slope(betas)[1])
+    block = Block(betas, _log_variance(covariance))
+    return Person(
+        {"body": block}, float(stature_m), sex=sex, placeholder=True, body_sha256=body.sha256,
+        provenance={"made_by": "avatarlab.fit.placeholder"},
+    )  # fmt: skip
+
+
+def _checked(observations, stature_m, weight_kg, sex, on_failure, steps) -> tuple[Observation, ...]:
+    found = (observations,) if isinstance(observations, Observation) else tuple(observations)
+    if not 1 <= len(found) <= 2:
+        raise InputError(f"observations: got {len(found)}, expected one (front) or two (front and side).")
+    if on_failure not in ON_FAILURE:
+        raise InputError(f"on_failure: got {on_failure!r}, expected one of {', '.join(ON_FAILURE)}.")
+    number("steps", steps, 1, 100, "outline steps")
+    _check_person(stature_m, weight_kg, sex)
+    fatal = [finding.sentence for one in found for finding in one.findings if finding.fatal]
+    if fatal and on_failure == "fail":
+        raise FitError(f"{found[0].name}: {' '.join(fatal)}")
+    return found
+
+
+def _check_person(stature_m, weight_kg, sex) -> None:
+    """Guard what a user types; the stature's sentence speaks of centimetres, as users do."""
+    try:
+        stature_cm = 100 * float(stature_m)
+    except (TypeError, ValueError):
+        stature_cm = stature_m
+    hint = "Did you pass centimetres as metres?" if isinstance(stature_cm, float) and stature_cm > 2500 else ""
+    hint = "Did you pass metres as centimetres?" if isinstance(stature_cm, float) and stature_cm < 5 else hint
+    number("stature_cm", stature_cm, *STATURE_CM, "centimetres", hint)
+    if weight_kg is not None:
+        number("weight_kg", weight_kg, *WEIGHT_KG, "kilograms", "Leave it out if unknown.")
+    if sex not in SEXES:
+        raise InputError(f"sex: got {sex!r}, expected one of {', '.join(SEXES)}.")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread, whatever the machine has: sums then have one order, and small matrices are no slower."""
+    former = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(former)
+
+
+class _Clock:
+    """Counts steps and tells how long is left; time never enters the fit."""
+
+    def __init__(self, progress: Callable[[Progress], None] | None):
+        self.progress, self.total, self.done, self.start = progress, 1, 0, time.perf_counter()
+
+    def __call__(self, stage: str, loss: float) -> None:
+        self.done += 1
+        if self.progress:
+            spent = time.perf_counter() - self.start
+            left = spent / self.done * max(self.total - self.done, 0)
+            self.progress(Progress(self.done, max(self.total, self.done), stage, loss, left))
+
+
+def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, steps: int) -> FitResult:
+    targets = tuple(target(observation) for observation in observations)
+    search = Search(body, targets, stature_m, weight_kg, shape.prior(body, sex), clock, seed)
+    clock.total = len(targets) + search.SHAPE_STARTS * search.SHAPE_STEPS + steps
+    betas = search.mean_shape()
+    state = State(betas, tuple(search.starts(betas, k)[0] for k in range(len(targets))))
+    for k in range(len(targets)):
+        state = search.posed(state, k)
+    state = search.shaped(state)
+    odds = None
+    if sex == "unknown":
+        odds = _choose_sex(search, state)
+    reaches = (REACHES_M + REACHES_M[-1:] * steps)[:steps]
+    state, normal = search.outlined(state, reaches)
+    slope = search.stature.slope(state.betas)[1]
+    covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
+    before = shape.given_stature(search.prior.covariance, slope)
+    quality = judged(search, state, covariance, before, odds)
+    return _result(search, state, covariance, quality, sex, weight_kg)
+
+
+def _choose_sex(search: Search, state: State) -> float:
+    """Take the prior of the sex that explains the photos clearly better; return the odds of male to female."""
+    normal = search.complete(state, REACHES_M[0])
+    h, g = shape_system(normal)
+    slope = search.stature.slope(state.betas)[1]
+    off = state.betas.double() - search.prior.mean
+    h, g = h - search.prior.precision, g - search.prior.precision @ off
+    priors = {name: shape.prior(search.body, name) for name in ("male", "female")}
+    logs = {name: shape.log_evidence(h, g, state.betas, slope, one) for name, one in priors.items()}
+    odds = float(torch.tensor(logs["male"] - logs["female"]).clamp(-20, 20).exp())
+    for name, share in (("male", odds), ("female", 1 / odds)):
+        if share > SURE_ODDS:
+            search.prior = priors[name]
+    return round(odds, 9)
+
+
+def _log_variance(covariance: Tensor) -> Tensor:
+    return covariance.diagonal().clamp_min(1e-8).log().float()
+
+
+def _result(search: Search, state: State, covariance: Tensor, quality: Quality, sex, weight_kg) -> FitResult:
+    """Pack the person; the pose and camera kept with it are the first photo's."""
+    cameras = []
+    for aim, view in zip(search.targets, state.views, strict=True):
+        pelvis = search.body.joints_only(betas=state.betas, pose=view.pose)[0]
+        full = replace(view, log_focal=view.log_focal - torch.tensor(aim.factor).log())
+        cameras.append(camera(full, pelvis, (aim.observation.width, aim.observation.height)))
+    kept = {"pose": state.views[0].pose, "camera_viewmat": cameras[0].viewmat, "camera_k": cameras[0].K}
+    kept |= {"transl": torch.zeros(3), "body_covariance": covariance}
+    person = Person(
+        {"body": Block(state.betas, _log_variance(covariance))}, search.stature_m, state=kept, sex=sex,
+        weight_kg=weight_kg, body_sha256=search.body.sha256, provenance={"made_by": "avatarlab.fit"},
+    )  # fmt: skip
+    return FitResult(person, quality, tuple(cameras), tuple(view.pose for view in state.views))

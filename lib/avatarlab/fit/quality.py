@@ -1,0 +1,141 @@
+"""How far to trust a fit: overlap, keypoints, distance from the population, what the photo hides; in numbers and words."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatarlab.body import poses
+from avatarlab.fit import contours, evidence
+from avatarlab.fit.search import Search
+from avatarlab.fit.state import State, body_moves, imaged
+from avatarlab.measure import tapes
+
+MIN_IOU = 0.80
+MAX_KEYPOINT_SHARE = 0.035
+MAX_PRIOR_DISTANCE = 7.0
+MAX_STATURE_MM = 0.1
+LOOSE_M = 0.012
+"""Mean distance by which the photo's outline stands off the fitted body at trunk and legs before clothes are suspected."""
+UNKNOWN_SHARE = 0.75
+"""A tape whose SD is more than this share of the population's (given stature) was not seen in the photo."""
+
+
+@dataclass(frozen=True)
+class ViewQuality:
+    """One photo: IoU of outlines inside the picture; median keypoint error in px, and of the person's height there."""
+
+    view: str
+    iou: float
+    keypoint_error_px: float
+    keypoint_error_share: float
+    outline_off_mm: float
+    outline_rms_mm: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The report of a fit, JSON by ``as_json``; ``usable`` is the verdict, ``reasons`` say why not."""
+
+    views: tuple[ViewQuality, ...]
+    prior_distance: float
+    stature_residual_mm: float
+    sex_odds_male: float | None
+    tape_sd_cm: dict[str, float]
+    unseen: tuple[str, ...]
+    warnings: tuple[str, ...]
+    reasons: tuple[str, ...]
+    usable: bool
+    placeholder: bool = False
+
+    def as_json(self) -> dict:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def view_quality(search: Search, state: State, number: int) -> ViewQuality:
+    """Judge one view."""
+    aim, view = search.targets[number], state.views[number]
+    drawn = search.draw(state.betas, view, aim.size)
+    moves = body_moves(search.body, state.betas, view, search.points.vertices, search.points)
+    off = (imaged(moves, view, aim.size, len(state.betas) + 6).pixels - aim.keypoints).norm(dim=1)
+    error = float(off[aim.seen > 0].median()) if (aim.seen > 0).any() else float("nan")
+    away, rms = _outline_off(search, drawn, aim)
+    height = float(view.log_focal.exp()) * search.stature_m / float(view.shift[2])
+    numbers = (contours.overlap(drawn.mask, aim.mask), error / aim.factor, error / height, 1000 * away, 1000 * rms)
+    return ViewQuality(aim.observation.view, *(round(x, 4) for x in numbers))
+
+
+def _outline_off(search: Search, drawn, aim) -> tuple[float, float]:
+    """How far the photo's outline stands outside the body's at trunk and legs: mean and rms in m."""
+    found = contours.pairs(search.draw, drawn, aim)
+    if found is None:
+        return 0.0, 0.0
+    chosen = (search.draw.trust[found.vertices] == 1.0) & (found.lines.weight > 0)
+    if not chosen.any():
+        return 0.0, 0.0
+    scale = float(drawn.camera.K[0, 0]) / float(drawn.camera.viewmat[2, 3])
+    off = -found.lines.off[chosen] / scale
+    return float(off.mean()), float(off.square().mean().sqrt())
+
+
+def tape_sd_cm(search: Search, betas: Tensor, covariance: Tensor) -> dict[str, float]:
+    """Standard deviation (cm) of the tapes by the shape's covariance (S, S), to first order."""
+    betas = betas.detach().clone().requires_grad_()
+    values = tapes(search.body, search.body(betas=betas, pose=poses.standing()).vertices)
+    found = {}
+    for name, value in values.items():
+        slope = torch.autograd.grad(value, betas, retain_graph=True)[0].double()
+        found[name] = round(100 * float((slope @ covariance @ slope).clamp_min(0).sqrt()), 3)
+    return found
+
+
+def judged(search: Search, state: State, covariance: Tensor, before: Tensor, odds: float | None) -> Quality:
+    """The whole report; covariances (S, S) of the shape after and before the photos (given stature)."""
+    views = tuple(view_quality(search, state, number) for number in range(len(state.views)))
+    after = tape_sd_cm(search, state.betas, covariance)
+    prior = tape_sd_cm(search, state.betas, before)
+    unseen = tuple(name for name in after if name != "stature" and after[name] > UNKNOWN_SHARE * prior[name])
+    residual = 1000 * abs(float(search.stature(state.betas).detach()) - search.stature_m)
+    distance = round(search.prior.distance(state.betas), 3)
+    reasons = tuple(_reasons(views, distance, residual))
+    return Quality(
+        views, distance, round(residual, 4), odds, after, unseen,
+        tuple(_warnings(search, state, views, unseen)), reasons, not reasons,
+    )  # fmt: skip
+
+
+def _reasons(views, distance: float, residual_mm: float):
+    """Why the fit must not be used."""
+    for one in views:
+        if one.iou < MIN_IOU:
+            yield f"{one.view} view: the body covers the person's outline only to {100 * one.iou:.0f} % ({100 * MIN_IOU:.0f} % needed)."
+        if not one.keypoint_error_share < MAX_KEYPOINT_SHARE:
+            yield f"{one.view} view: keypoints are off by {100 * one.keypoint_error_share:.1f} % of the person's height."
+    if distance > MAX_PRIOR_DISTANCE:
+        yield f"The body is {distance:.1f} standard deviations from the population; check stature, weight and sex."
+    if residual_mm > MAX_STATURE_MM:
+        yield f"The stature is missed by {residual_mm:.2f} mm."
+
+
+def _warnings(search: Search, state: State, views, unseen):
+    """What the user should know of a usable fit."""
+    for aim in search.targets:
+        yield from (finding.sentence for finding in aim.observation.findings)
+        if aim.observation.focal_source == "assumed":
+            yield f"{aim.observation.view} view: the photo names no focal length; a phone's was assumed."
+    for one in views:
+        if one.outline_off_mm > 1000 * LOOSE_M:
+            yield f"{one.view} view: the outline stands {one.outline_off_mm:.0f} mm off the body; loose clothes suspected."
+    if len(state.views) == 2 and (off := _disagreement(state)) > 0.35:
+        yield f"The two photos show poses that differ by {np.degrees(off):.0f} degrees; take both in one pose."
+    if unseen:
+        yield f"Not seen in the photos, so only the average for this stature: {', '.join(unseen).replace('_', ' ')}."
+
+
+def _disagreement(state: State) -> float:
+    """Largest difference (rad) between the two poses at spine, hips and knees, where people should not have moved."""
+    sigma = evidence.tie_sigma()
+    off = (state.views[1].pose - state.views[0].pose)[1:22].norm(dim=1)
+    return float(off[sigma <= evidence.TIE_ELSE].max())

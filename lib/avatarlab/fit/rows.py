@@ -1,0 +1,96 @@
+"""Row widths: how wide trunk and legs are in the picture, level by level, on the photo's part map and on the body's."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from avatarlab.fit.contours import Drawing, Drawn
+from avatarlab.fit.evidence import Normal
+from avatarlab.fit.state import Image
+from avatarlab.fit.target import Target
+from avatarlab.photo.observation import PART_NAMES
+
+TRUNK_ROWS, LEG_ROWS = 24, 8
+TRUNK_BAND = (0.28, 0.97)
+LEG_BAND = (0.10, 0.85)
+"""Share of the part's height that is used: sleeves blur the trunk's top, shoes the legs' end."""
+SIGMA_M = 0.010
+BANDS = {"trunk": (TRUNK_BAND, TRUNK_ROWS), "left_leg": (LEG_BAND, LEG_ROWS), "right_leg": (LEG_BAND, LEG_ROWS)}
+
+
+@dataclass(frozen=True, eq=False)
+class Widths:
+    """Rows (N,) of parts (N,): left and right end px (N, 2), NaN where the part is not in that row."""
+
+    part: np.ndarray
+    row: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def width(self) -> np.ndarray:
+        """Widths (N,) px."""
+        return self.ends[:, 1] - self.ends[:, 0]
+
+
+def levels(aim: Target) -> tuple[np.ndarray, np.ndarray]:
+    """Part numbers and picture rows at which the photo's parts are compared; cut-off ends are left out."""
+    parts, rows = [], []
+    for name, (band, count) in BANDS.items():
+        number = PART_NAMES.index(name)
+        if aim.side and name != "trunk":
+            continue
+        there = np.nonzero((aim.parts == number).any(1))[0]
+        if len(there) < 2 * count:
+            continue
+        top, bottom = there[0], there[-1]
+        at = np.linspace(*(top + (bottom - top) * np.array(band)), count).round().astype(int)
+        parts, rows = parts + [number] * count, rows + at.tolist()
+    return np.array(parts, int), np.array(rows, int)
+
+
+def widths(labels: np.ndarray, part: np.ndarray, row: np.ndarray) -> Widths:
+    """The longest run of each part in its row, on a label map (H, W)."""
+    ends = np.array([_run(labels[r] == p) for p, r in zip(part, row, strict=True)]).reshape(-1, 2)
+    return Widths(part, row, ends)
+
+
+def _run(line: np.ndarray) -> tuple[float, float]:
+    """Start and end (px) of the longest run of True, NaN without one or where it leaves the picture."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(np.int8), [0]])))
+    if not len(edges):
+        return np.nan, np.nan
+    starts, stops = edges[::2], edges[1::2]
+    best = (stops - starts).argmax()
+    if starts[best] == 0 or stops[best] == len(line):
+        return np.nan, np.nan
+    return float(starts[best]), float(stops[best])
+
+
+@dataclass(frozen=True, eq=False)
+class RowPairs:
+    """Rows seen on both: body vertices (2, N) at the left and right ends, difference of widths (N,) px, ours - theirs."""
+
+    vertices: torch.Tensor
+    off: torch.Tensor
+
+
+def compare(drawing: Drawing, drawn: Drawn, aim: Target, seen: Widths) -> RowPairs:
+    """The photo's widths against the drawn body's in the same rows."""
+    ours = widths(drawn.labels, seen.part, seen.row)
+    both = np.isfinite(ours.width) & np.isfinite(seen.width)
+    left = ours.ends[both, 0].astype(int)
+    right = ours.ends[both, 1].astype(int) - 1
+    faces = np.stack([drawn.faces[seen.row[both], left], drawn.faces[seen.row[both], right]])
+    vertices = drawing.body.faces[torch.as_tensor(faces).long()][..., 0]
+    return RowPairs(vertices, torch.as_tensor(ours.width[both] - seen.width[both], dtype=torch.float64))
+
+
+def add(normal: Normal, view: int, image: Image, pairs: RowPairs, scale_sigma: float = 1.0) -> None:
+    """Row widths as residuals; image: the 2N points of ``pairs.vertices`` in order."""
+    count = len(pairs.off)
+    sigma = SIGMA_M * scale_sigma * image.scale[:count]
+    slopes = (image.slopes[count:, 0] - image.slopes[:count, 0]) / sigma[:, None]
+    off = pairs.off / sigma
+    weight = (16 / (16 + off.square())).square()
+    normal.add(off, slopes, weight, normal.columns(view))

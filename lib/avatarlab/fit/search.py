@@ -1,0 +1,227 @@
+"""The search itself: keypoints for camera and pose, row widths for a first shape, outlines for everything."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from avatarlab.body import Body, poses
+from avatarlab.body.layout import JOINT
+from avatarlab.fit import contours, evidence, rows
+from avatarlab.fit.contours import Drawing, Drawn
+from avatarlab.fit.evidence import DOUBLE, Normal
+from avatarlab.fit.keypoints import Keypoints
+from avatarlab.fit.shape import Prior, Stature, to_stature, weight_slope
+from avatarlab.fit.solve import constrained_step
+from avatarlab.fit.state import PER_VIEW, State, ViewState, body_moves, imaged, start_view, with_view
+from avatarlab.fit.target import Target
+
+WEIGHT_SIGMA = 0.03
+"""Share of the weight by which volume x density misses it: clothes, a meal, the density itself."""
+
+LEADING = 4
+"""Components of the prior along which the shape's starts are drawn."""
+
+ANNEALED = ((6.0, 3.0), (3.0, 2.0), (1.5, 1.3), (1.0, 1.0))
+"""(spread of keypoints, strength of the pose prior) per stage, from far and stiff to near and free."""
+
+
+@dataclass(eq=False)
+class Search:
+    """All that stays the same during one fit; ``report(stage, energy)`` is called after every step."""
+
+    body: Body
+    targets: tuple[Target, ...]
+    stature_m: float
+    weight_kg: float | None
+    prior: Prior
+    report: Callable[[str, float], None] = lambda stage, energy: None
+    seed: int = 7
+    stature: Stature = field(init=False)
+
+    SHAPE_STARTS, SHAPE_STEPS = 3, 3
+
+    def __post_init__(self):
+        self.stature = Stature(self.body)
+        self.points = Keypoints(self.body)
+        self.draw = Drawing(self.body)
+        self.rest = poses.standing()
+        self.seen = [rows.widths(aim.parts, *rows.levels(aim)) for aim in self.targets]
+
+    def mean_shape(self) -> Tensor:
+        """The prior's mean given the stature (S,)."""
+        return to_stature(self.prior.mean.float(), self.stature, self.stature_m, self.prior.covariance)
+
+    # -- evidence ---------------------------------------------------------------------------------------------
+
+    def system(self, state: State, views, spread: float = 1.0, strength: float = 1.0) -> Normal:
+        """Keypoints, limb directions and every prior."""
+        normal = Normal(len(state.betas), len(state.views))
+        for number in views:
+            self._keypoints(normal, state, number, spread)
+        evidence.pose_prior(normal, state, self.rest, strength)
+        evidence.tie(normal, state)
+        evidence.shape_prior(normal, state, self.prior)
+        if self.weight_kg:
+            weight, slope = weight_slope(self.body, state.betas)
+            evidence.scalar(normal, weight - self.weight_kg, slope, WEIGHT_SIGMA * self.weight_kg)
+        return normal
+
+    def _keypoints(self, normal: Normal, state: State, number: int, spread: float) -> None:
+        aim, view = self.targets[number], state.views[number]
+        moves = body_moves(self.body, state.betas, view, self.points.vertices, self.points)
+        image = imaged(moves, view, aim.size, normal.shapes + 6)
+        evidence.keypoints(normal, number, image, aim.keypoints, aim.seen, spread, aim.side)
+        evidence.directions(normal, number, moves, aim.world, aim.seen, 1.0)
+        evidence.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
+
+    def add_rows(self, normal: Normal, state: State, number: int, drawn: Drawn) -> None:
+        """The row widths of one view."""
+        aim, view = self.targets[number], state.views[number]
+        if not len(self.seen[number].row):
+            return
+        pairs = rows.compare(self.draw, drawn, aim, self.seen[number])
+        if not len(pairs.off):
+            return
+        moves = body_moves(self.body, state.betas, view, pairs.vertices.reshape(-1))
+        rows.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
+
+    def add_outline(self, normal: Normal, state: State, number: int, drawn: Drawn, reach_m: float) -> None:
+        """The outline of one view."""
+        aim, view = self.targets[number], state.views[number]
+        found = contours.pairs(self.draw, drawn, aim)
+        if found is None:
+            return
+        moves = body_moves(self.body, state.betas, view, found.vertices)
+        evidence.lines(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), found.lines, reach_m)
+
+    # -- stages -----------------------------------------------------------------------------------------------
+
+    def take(self, state: State, normal: Normal, free: Tensor, damping: float) -> State:
+        """One constrained step, then the exact stature."""
+        value, slope = self.stature.slope(state.betas)
+        state = state.moved(constrained_step(normal, slope, self.stature_m - value, damping, free))
+        if bool(free[0]):
+            betas = to_stature(state.betas, self.stature, self.stature_m, self.prior.covariance)
+            state = State(betas, state.views)
+        return state
+
+    def free(self, state: State, shape: bool, views) -> Tensor:
+        """Step columns (P,) bool that may move: the shape, and the given views' cameras and poses."""
+        free = torch.zeros(len(state.betas) + PER_VIEW * len(state.views), dtype=torch.bool)
+        free[: len(state.betas)] = shape
+        for number in views:
+            start = len(state.betas) + number * PER_VIEW
+            free[start : start + PER_VIEW] = True
+        return free
+
+    def posed(self, state: State, number: int, steps: int = 5) -> State:
+        """Camera and pose of one view from keypoints, shape kept: several starts, the best one polished."""
+        starts = [with_view(state, number, view) for view in self.starts(state.betas, number)]
+        ends = [self._keypoint_steps(start, number, ANNEALED[:2], 3) for start in starts]
+        best = min(range(len(ends)), key=lambda k: ends[k][1])
+        state, energy = self._keypoint_steps(ends[best][0], number, ANNEALED[1:], steps)
+        self.report("pose", energy)
+        return state
+
+    def _keypoint_steps(self, state: State, number: int, stages, steps: int) -> tuple[State, float]:
+        alone = State(state.betas, (state.views[number],))
+        one = Search.__new__(Search)
+        one.__dict__.update(self.__dict__, targets=(self.targets[number],), weight_kg=None)
+        free = self.free(alone, False, (0,))
+        for spread, strength in stages:
+            for _ in range(steps):
+                alone = self.take(alone, one.system(alone, (0,), spread, strength), free, 1e-3)
+        energy = one.system(alone, (0,)).energy
+        return with_view(state, number, alone.views[0]), energy
+
+    def starts(self, betas: Tensor, number: int) -> list[ViewState]:
+        """Standing, in T and with arms up, as MediaPipe says the person is turned and from behind."""
+        aim = self.targets[number]
+        turn = math.radians(aim.observation.yaw_deg)
+        found = []
+        for pose in (poses.standing(), poses.tpose(), arms_up()):
+            for yaw in (turn, turn + math.pi):
+                found.append(self._placed(betas, start_view(pose, yaw, aim.focal_px), aim))
+        return found
+
+    def _placed(self, betas: Tensor, view: ViewState, aim: Target) -> ViewState:
+        """The view with the shift that brings the keypoints' middle and spread to the photo's."""
+        with torch.no_grad():
+            posed = self.body(betas=betas[None], pose=view.pose[None], vertices=self.points.vertices)
+        points = (self.points(posed.joints[0], posed.vertices[0]) - posed.joints[0, 0]) @ view.rotation.T
+        shift = placed(points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size)
+        return ViewState(view.rotation, shift.float(), view.log_focal, view.pose)
+
+    def shaped(self, state: State, steps: int = SHAPE_STEPS) -> State:
+        """First guess of the shape by row widths, from several starts along the prior's longest directions."""
+        everything = range(len(state.views))
+        free = self.free(state, True, everything)
+        ends = []
+        for start in self._shape_starts(state.betas):
+            trial, energy = State(start, state.views), 0.0
+            for _ in range(steps):
+                normal = self.system(trial, everything)
+                for number in everything:
+                    drawn = self.draw(trial.betas, trial.views[number], self.targets[number].size)
+                    self.add_rows(normal, trial, number, drawn)
+                energy = normal.energy
+                trial = self.take(trial, normal, free, 1e-2)
+                self.report("rows", energy)
+            ends.append((energy, trial))
+        return min(ends, key=lambda end: end[0])[1]
+
+    def _shape_starts(self, betas: Tensor) -> list[Tensor]:
+        """The present shape, and draws along the prior's leading directions, in opposite pairs."""
+        chance = torch.Generator().manual_seed(self.seed)
+        values, vectors = torch.linalg.eigh(self.prior.covariance)
+        leading = vectors[:, -LEADING:] * values[-LEADING:].sqrt()
+        found = [betas]
+        while len(found) < self.SHAPE_STARTS:
+            off = (leading @ torch.randn(LEADING, generator=chance, dtype=DOUBLE)).float()
+            for side in (betas + off, betas - off):
+                found.append(to_stature(side, self.stature, self.stature_m, self.prior.covariance))
+        return found[: self.SHAPE_STARTS]
+
+    def outlined(self, state: State, reaches) -> tuple[State, Normal]:
+        """Everything from outlines, row widths and keypoints; ``reaches`` (m) falls from step to step."""
+        everything = range(len(state.views))
+        free = self.free(state, True, everything)
+        for reach in reaches:
+            normal = self.complete(state, reach)
+            state = self.take(state, normal, free, 3e-3)
+            self.report("outline", normal.energy)
+        return state, self.complete(state, reaches[-1])
+
+    def complete(self, state: State, reach_m: float) -> Normal:
+        """The whole system at one state."""
+        normal = self.system(state, range(len(state.views)))
+        for number in range(len(state.views)):
+            drawn = self.draw(state.betas, state.views[number], self.targets[number].size)
+            self.add_outline(normal, state, number, drawn, reach_m)
+        return normal
+
+
+def arms_up() -> Tensor:
+    """Both arms overhead (55, 3) rad."""
+    pose = poses.tpose()
+    pose[JOINT["left_shoulder"], 2], pose[JOINT["right_shoulder"], 2] = 1.0, -1.0
+    return pose
+
+
+def placed(points: Tensor, wanted: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
+    """The shift (3,) m that puts points (N, 3) m, seen from afar, over wanted (N, 2) px: depth by their spread.
+
+    Exact where all points have one depth; for head and heels of an upright person, focal x stature / height in px.
+    """
+    share = (seen / seen.sum())[:, None].to(DOUBLE)
+    middle, aim = (share * points[:, :2]).sum(0), (share * wanted).sum(0)
+    ours = (share * (points[:, :2] - middle).square()).sum().sqrt()
+    theirs = (share * (wanted - aim).square()).sum().sqrt()
+    depth = focal_px * ours / theirs
+    centre = torch.tensor(size, dtype=DOUBLE) / 2
+    return torch.cat(
+        [(aim - centre) * depth / focal_px - middle, (depth - (share * points[:, 2:]).sum()).reshape(1)]
+    )

@@ -1,0 +1,94 @@
+"""The shape's prior, and the stature that holds exactly: linear in the components, projected after every step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from avatarlab.body import Body, poses
+from avatarlab.measure.anchors import topology
+from avatarlab.measure.volume import weight_kg
+
+JITTER = 1e-4
+EXACT_M = 2e-6
+
+
+class Stature:
+    """Stature of a body in the standing pose: HEAD_TOP over the lowest point of the soles (as measure's ``ansur``)."""
+
+    def __init__(self, body: Body):
+        self.body = body
+        soles = topology(body).soles
+        self.vertices = torch.cat([torch.tensor([body.landmarks["HEAD_TOP"]]), soles])
+
+    def __call__(self, betas: Tensor) -> Tensor:
+        """betas (S,) -> stature () in metres, differentiable."""
+        height = self.body(betas=betas, pose=poses.standing(), vertices=self.vertices).vertices[:, 1]
+        return height[0] - height[1:].amin()
+
+    def slope(self, betas: Tensor) -> tuple[float, Tensor]:
+        """(stature m, its slope (S,) float64 in m per component) at betas."""
+        betas = betas.detach().clone().requires_grad_()
+        value = self(betas)
+        slope = torch.autograd.grad(value, betas)[0].double()
+        return float(value.detach()), slope
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A Gaussian over the shape components: mean (S,), covariance (S, S), its inverse, log determinant; float64."""
+
+    mean: Tensor
+    covariance: Tensor
+    precision: Tensor
+    log_det: float
+
+    def distance(self, betas: Tensor) -> float:
+        """Mahalanobis distance of betas (S,)."""
+        off = betas.double() - self.mean
+        return float((off @ self.precision @ off).clamp_min(0).sqrt())
+
+
+def prior(body: Body, sex: str) -> Prior:
+    """The body file's prior for a sex, with a little jitter where it is flat."""
+    mean, covariance = (x.double() for x in body.shape_prior(sex))
+    covariance = covariance + JITTER * torch.eye(len(mean), dtype=torch.float64)
+    return Prior(mean, covariance, torch.linalg.inv(covariance), float(torch.logdet(covariance)))
+
+
+def to_stature(betas: Tensor, stature: Stature, stature_m: float, covariance: Tensor) -> Tensor:
+    """betas (S,) moved, as little as ``covariance`` allows, to the exact stature (2 micrometres)."""
+    for _ in range(12):
+        value, slope = stature.slope(betas)
+        if abs(value - stature_m) < EXACT_M:
+            break
+        along = covariance @ slope
+        betas = betas + (along * (stature_m - value) / (slope @ along)).to(betas.dtype)
+    return betas
+
+
+def weight_slope(body: Body, betas: Tensor) -> tuple[float, Tensor]:
+    """(weight kg, its slope (S,) float64 in kg per component) of a body in the T-pose."""
+    betas = betas.detach().clone().requires_grad_()
+    value = weight_kg(body, body(betas=betas).vertices)
+    slope = torch.autograd.grad(value, betas)[0].double()
+    return float(value.detach()), slope
+
+
+def given_stature(covariance: Tensor, slope: Tensor) -> Tensor:
+    """Covariance (S, S) of the shape once its stature, of ``slope`` (S,), is known exactly."""
+    along = covariance @ slope
+    return covariance - torch.outer(along, along) / (slope @ along)
+
+
+def log_evidence(h: Tensor, g: Tensor, betas: Tensor, slope: Tensor, prior: Prior) -> float:
+    """How well a prior explains what was seen, stature included: log of the integral, up to a constant.
+
+    h (S, S), g (S,): the shape's quadratic about betas (S,) without any prior, cameras and poses eliminated.
+    """
+    off = betas.double() - prior.mean
+    exact = torch.outer(slope, slope) / 1e-3**2
+    h, g = h + prior.precision + exact, g + prior.precision @ off
+    step = torch.linalg.solve(h, -g)
+    energy = off @ prior.precision @ off + g @ step
+    return float(-0.5 * (energy + torch.logdet(h) + prior.log_det))
