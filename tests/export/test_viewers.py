@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from reader import Glb
 from tube import Tube, elbow_bent, person
 
 from avatarlab.body.layout import ARKIT_NAMES, JOINT_NAMES
 from avatarlab.export import compress, reduce_body, whole_body, write_glb
+from avatarlab.export.reread import Glb
 
 HERE = Path(__file__).parent
 GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]

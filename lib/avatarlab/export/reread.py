@@ -1,17 +1,21 @@
-"""Reads a GLB the way a viewer does, independently of the library: accessors, morphs, node tree, skinning."""
+"""Reads a GLB the way a viewer does, from the bytes alone: accessors, morph targets, node tree, skinning.
+
+The proof of an export is what its file shows, so stage and tests look through this (and the tests at three.js beside).
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pygltflib
-from scipy.spatial.transform import Rotation
+import roma
+import torch
 
 _TYPES = {5121: np.uint8, 5123: np.uint16, 5126: np.float32}
 _SIZES = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
 class Glb:
-    """One file; ``primitives`` are dicts of numpy arrays by attribute name."""
+    """One file with one skinned mesh, as ``write_glb`` makes it; arrays run over all primitives, one below the other."""
 
     def __init__(self, path: Path):
         self.gltf = pygltflib.GLTF2().load(path)
@@ -21,14 +25,19 @@ class Glb:
         self.inverse_binds = self.read(self.gltf.skins[0].inverseBindMatrices).reshape(-1, 4, 4).swapaxes(1, 2)
 
     @property
-    def triangles(self) -> int:
-        return sum(self.gltf.accessors[p.indices].count for p in self.mesh.primitives) // 3
+    def faces(self) -> np.ndarray:
+        """Triangles (F, 3) into the vertices of all primitives."""
+        counts = [self.gltf.accessors[p.attributes.POSITION].count for p in self.mesh.primitives]
+        starts = np.cumsum([0, *counts])
+        parts = zip(self.mesh.primitives, starts, strict=False)
+        return np.concatenate([self.read(p.indices).reshape(-1, 3).astype(np.int64) + start for p, start in parts])
 
     def attribute(self, name: str) -> np.ndarray:
-        """All primitives' values of an attribute, one below the other."""
+        """Values (N, components) of an attribute such as POSITION."""
         return np.concatenate([self.read(getattr(p.attributes, name)) for p in self.mesh.primitives])
 
     def morph(self, name: str, attribute: str = "POSITION") -> np.ndarray:
+        """Offsets (N, 3) of the morph target ``name``."""
         k = self.mesh.extras["targetNames"].index(name)
         return np.concatenate([self.read(p.targets[k][attribute]) for p in self.mesh.primitives])
 
@@ -48,22 +57,29 @@ class Glb:
     def posed(
         self, morphs: dict[str, float] | None = None, turns: dict[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        """Vertices (N, 3) as shown; ``turns``: joint name -> further rotation (axis-angle) after the file's own."""
+        """Vertices (N, 3) in metres as shown.
+
+        ``morphs``: strengths that replace the file's own; ``turns``: joint name -> rotation (3,) axis-angle in
+        radians that is applied before the joint's own, in its rest axes.
+        """
         points = self.attribute("POSITION").astype(np.float64)
-        for name, strength in (morphs or {}).items():
-            points = points + strength * self.morph(name)
-        world = self._world(turns or {})
+        shown = dict(zip((self.mesh.extras or {}).get("targetNames", []), self.mesh.weights or [], strict=False))
+        for name, strength in (shown | (morphs or {})).items():
+            points = points + strength * self.morph(name) if strength else points
+        world = self.world(turns or {})
         blend = np.stack([world[j] for j in self.gltf.skins[0].joints]) @ self.inverse_binds
         mixed = np.einsum("nk,nkab->nab", self.attribute("WEIGHTS_0"), blend[self.attribute("JOINTS_0")])
         return np.einsum("nab,nb->na", mixed[:, :3, :3], points) + mixed[:, :3, 3]
 
-    def _world(self, turns: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    def world(self, turns: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+        """Node number -> matrix (4, 4) to world space."""
         world = {}
 
         def walk(number: int, above: np.ndarray) -> None:
             node, local = self.gltf.nodes[number], np.eye(4)
-            turn = Rotation.from_quat(node.rotation or [0, 0, 0, 1])
-            local[:3, :3] = (turn * Rotation.from_rotvec(turns.get(node.name, np.zeros(3)))).as_matrix()
+            own = roma.unitquat_to_rotmat(torch.tensor(node.rotation or [0, 0, 0, 1]).double())
+            extra = roma.rotvec_to_rotmat(torch.as_tensor(turns.get(node.name, np.zeros(3))).double())
+            local[:3, :3] = own @ extra
             local[:3, 3] = node.translation or [0, 0, 0]
             world[number] = above @ local
             for child in node.children or []:
