@@ -20,6 +20,8 @@ def options(given: list[str], token: str) -> list[str]:
         "--ServerApp.allow_remote_access=False",
         f"--IdentityProvider.token={token}",
         "--FileContentsManager.pre_save_hook=avatarlab.lab.notebook.save_hook",
+        # No look-ups outside for newer versions.
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     ]
     # Containers and CI machines run as root, where Jupyter refuses to start unless told.
     return [*given, *fixed, *(["--allow-root"] if os.geteuid() == 0 else [])]

@@ -52,7 +52,9 @@ def mesh(vertices, faces, color: str | int = "skin", colors=None, opacity: float
     if in_report() and len(f) > TRIANGLES:
         v, f, paint = _reduced(v, f, paint)
     look = {"color": rgb(color)} if paint is None else {"colors": _packed(paint)}
-    return k3d.mesh(v, f, opacity=opacity, wireframe=wireframe, flat_shading=False, side="double", **look)
+    return k3d.mesh(
+        v, f, opacity=opacity, wireframe=wireframe, flat_shading=False, side="double", roughness=0.8, **look
+    )
 
 
 def points(positions, size_m: float = 0.01, color: str | int = "blue"):

@@ -1,0 +1,163 @@
+"""The ground plan: imports go down the floors, `__init__` only hands names on, some packages stay in their rooms."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from avatarlab import ROOT
+
+PACKAGE = ROOT / "lib" / "avatarlab"
+GROUND = {"errors", "shapes", "files"}
+BELOW = {
+    "lab": set(),
+    "body": set(),
+    "render": set(),
+    "photo": {"render.camera"},
+    "measure": {"body"},
+    "motion": {"body"},
+    "fit": {"body", "render", "photo", "measure"},
+    "person": {"body", "render", "photo"},
+    "splats": {"body", "render", "photo"},
+    "talk": {"body", "render", "photo", "motion"},
+    "export": {"body", "measure", "motion", "splats"},
+    "service": {
+        "lab",
+        "body",
+        "render",
+        "photo",
+        "measure",
+        "motion",
+        "fit",
+        "person",
+        "splats",
+        "talk",
+        "export",
+    },
+}
+"""Room -> the rooms (or single modules) it may know, besides the ground floor and itself."""
+CONFINED = {
+    "anny": "body/open/",
+    "smplx": None,
+    "torchvision": None,
+    "chumpy": None,
+    "pickle": "body/inert_pickle.py",
+}
+"""Package -> the only place of lib/ that may import it (None: no place; smplx is an optional backend, see below)."""
+MODULES = sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+def names(code: str) -> list[str]:
+    """Return every module that ``code`` imports, names imported from ours appended (they may be modules)."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the floor they go to"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def faults(place: str, code: str) -> list[str]:
+    """Return what module ``place`` (relative to the package) may not import."""
+    room = place.split("/")[0].removesuffix(".py")
+    allowed = GROUND | {room} | (BELOW.get(room, set()))
+    wrong = []
+    for name in names(code):
+        top, _, rest = name.partition(".")
+        if top == "avatarlab" and room in BELOW and not _allowed(rest, allowed):
+            wrong.append(f"{place} imports {name}, which is not below its floor")
+        if top == "avatarlab" and room not in BELOW and rest.split(".")[0] in BELOW:
+            wrong.append(f"{place} is ground floor and imports {name}")
+        if top in CONFINED and not (CONFINED[top] and place.startswith(CONFINED[top])):
+            wrong.append(f"{place} imports {top}")
+    return wrong
+
+
+def _allowed(rest: str, allowed: set[str]) -> bool:
+    if rest.split(".")[0].isupper() or rest.startswith("__"):  # ROOT, DATA, __version__
+        return True
+    return any(rest == a or rest.startswith(f"{a}.") or a == f"{rest.split('.')[0]}" for a in allowed)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_go_down(path: Path):
+    assert faults(path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("lab/view.py", "from avatarlab.body import Body"),
+        ("photo/see.py", "from avatarlab.render import shade"),
+        ("measure/girth.py", "import avatarlab.fit"),
+        ("errors.py", "from avatarlab.body import Body"),
+        ("fit/fit.py", "import anny"),
+        ("body/model.py", "def f():\n    import smplx"),
+        ("body/model.py", "from avatarlab import lab"),
+    ],
+)
+def test_the_check_fires(place, code):
+    assert len(faults(place, code)) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("photo/see.py", "from avatarlab.render.camera import Camera"),
+        (
+            "fit/fit.py",
+            "from avatarlab.body import Body\nfrom avatarlab import ROOT\nfrom avatarlab.fit import rows",
+        ),
+        ("body/open/build.py", "import anny"),
+    ],
+)
+def test_the_check_lets_good_imports_pass(place, code):
+    assert faults(place, code) == []
+
+
+def hands_on(code: str) -> bool:
+    """Return True if ``code`` is a docstring, imports and ``__all__`` only."""
+    for node in ast.parse(code).body:
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        listing = isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["__all__"]
+        if not (text or listing or isinstance(node, ast.Import | ast.ImportFrom)):
+            return False
+    return True
+
+
+def test_package_inits_only_hand_names_on():
+    inits = [p for p in MODULES if p.name == "__init__.py" and p.parent != PACKAGE]
+    assert [p for p in inits if not hands_on(p.read_text(encoding="utf-8"))] == []
+    assert not hands_on("def f(): pass") and hands_on('"""x"""\nfrom a import b\n__all__ = ["b"]')
+
+
+def test_modules_are_short_enough_to_read():
+    long = {p.name: n for p in MODULES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 330}
+    assert long == {}
+
+
+def functions(path: Path) -> list[tuple[str, int]]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [(f"{path.stem}.{n.name}", n.end_lineno - n.lineno + 1) for n in nodes if isinstance(n, kinds)]
+
+
+def test_functions_are_small():
+    sizes = [pair for path in MODULES for pair in functions(path)]
+    lines = sorted(size for _, size in sizes)
+    assert lines[len(lines) // 2] <= 12
+    assert [name for name, size in sizes if size > 60] == []
+
+
+@pytest.mark.parametrize("word", ["util", "utils", "helper", "helpers", "misc", "manager", "common"])
+def test_no_room_for_odds_and_ends(word):
+    assert [p for p in MODULES if p.stem == word or p.parent.name == word] == []
+
+
+def test_every_module_says_what_it_is():
+    silent = [
+        p for p in MODULES if p.stat().st_size and not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
