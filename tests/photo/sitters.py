@@ -7,10 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+import torch
 
 from avatarlab import DATA
+from avatarlab.body import Body, poses
 from avatarlab.body.model import OPEN_BODY
 from avatarlab.photo import Photo, decode, observe
+from avatarlab.render import Camera, rasterize, shade
 
 NAMES = (
     "ibm_maxod_dog_human_profile",
@@ -70,16 +73,23 @@ class Rendered(NamedTuple):
 
 
 @cache
-def rendered(pose="apose", yaw_deg=0.0):
-    """The open body in grey clothes before a plain wall, seen from 3.2 m; skips where the body is not built."""
+def open_body():
+    """The open body, or a skip where it is not built."""
     if not OPEN_BODY.is_file():
         pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")
-    import torch
+    return Body.load(OPEN_BODY)
 
-    from avatarlab.body import Body, poses
-    from avatarlab.render import Camera, rasterize, shade
 
-    body = Body.load(OPEN_BODY)
+@cache
+def seen_rendered(pose="apose", yaw_deg=0.0):
+    """What the rendered person's picture shows."""
+    return observe(rendered(pose, yaw_deg).photo)
+
+
+@cache
+def rendered(pose="apose", yaw_deg=0.0):
+    """The open body in grey clothes before a plain wall, seen from 3.2 m; skips where the body is not built."""
+    body = open_body()
     turn = poses.named(pose).clone()
     turn[0, 1] += np.radians(yaw_deg)
     vertices = body(pose=turn).vertices.detach()

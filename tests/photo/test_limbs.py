@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from sitters import rendered, seen
+from sitters import rendered, seen, seen_rendered
 from stick import stick
 
-from avatarlab.photo import limbs, observe, skeleton
+from avatarlab.photo import limbs, skeleton
 from avatarlab.photo.observation import PART_NAMES
 
 TRUNK, LEFT_ARM, RIGHT_ARM = (PART_NAMES.index(name) for name in ("trunk", "left_arm", "right_arm"))
@@ -42,7 +42,7 @@ def test_arms_pressed_against_the_body_are_cut_by_proportion():
     points, mask = stick(2)
     parts = limbs.part_map(mask, points, "front")
     assert limbs.arm_gap(mask, points, skeleton.trunk(points), 0) is None
-    assert parts[225, 262] == LEFT_ARM and parts[225, 200] == TRUNK
+    assert parts[225, 302] == LEFT_ARM and parts[225, 240] == TRUNK
     assert width(parts == TRUNK, 250) < width(mask, 250) - 20
 
 
@@ -66,11 +66,11 @@ def test_head_ends_at_the_neck():
 
 def test_side_view_counts_an_arm_only_beyond_the_trunk():
     points, mask = stick(2)
-    points[:, 0] = 200 + (points[:, 0] - 200) * 0.1  # all joints one behind the other
-    points[[13, 15, 17, 19, 21]] = [(250, 190), (310, 190), (330, 190), (330, 190), (330, 190)]
-    mask[180:200, 200:345] = True
+    points[:, 0] = 240 + (points[:, 0] - 240) * 0.1  # all joints one behind the other
+    points[[13, 15, 17, 19, 21]] = [(290, 190), (350, 190), (370, 190), (370, 190), (370, 190)]
+    mask[180:200, 240:385] = True
     parts = limbs.part_map(mask, points, "side")
-    assert parts[190, 320] == LEFT_ARM and parts[190, 205] == TRUNK and parts[180, 200] == TRUNK
+    assert parts[190, 360] == LEFT_ARM and parts[190, 245] == TRUNK and parts[180, 240] == TRUNK
 
 
 def test_empty_mask_has_no_parts():
@@ -91,7 +91,7 @@ def test_nearest_outside_point():
 @pytest.mark.parametrize(("pose", "off_px"), [("apose", 2.5), ("tpose", 2.5), ("standing", 4.0)])
 def test_rendered_trunk_rows(pose, off_px):
     scene = rendered(pose)
-    observation = observe(scene.photo)
+    observation = seen_rendered(pose)
     truth = np.isin(scene.part, ["trunk", "l_thigh", "r_thigh"])
     mine = observation.part("trunk", "left_leg", "right_leg")
     rows = np.flatnonzero((scene.part == "trunk").any(1))

@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
-from sitters import rendered, seen
+from sitters import rendered, seen, seen_rendered
 
-from avatarlab.photo import matting, observe
+from avatarlab.photo import matting
 from avatarlab.photo.detectors import KEYPOINTS
 
 CENTRE = np.full((KEYPOINTS, 3), 150.0)
@@ -75,7 +75,7 @@ def test_window_stays_within_the_picture():
 
 def test_rendered_person():
     scene_ = rendered()
-    assert iou(observe(scene_.photo).mask, scene_.part != "") > 0.975
+    assert iou(seen_rendered().mask, scene_.part != "") > 0.975
 
 
 def test_real_mask_is_one_piece_and_keeps_gaps():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from sitters import rendered, seen
+from sitters import seen, seen_rendered
 
-from avatarlab.photo import observe, views
+from avatarlab.photo import views
 
 
 def turned(degrees):
@@ -38,8 +38,8 @@ def test_view(degrees, view):
 
 @pytest.mark.parametrize("degrees", [0, 20, -20, 90, -90])
 def test_rendered(degrees):
-    observation = observe(rendered("apose", degrees).photo)
-    assert observation.yaw_deg == pytest.approx(degrees, abs=12)
+    observation = seen_rendered("apose", float(degrees))
+    assert observation.yaw_deg == pytest.approx(degrees, abs=15)
     assert observation.view == ("side" if abs(degrees) == 90 else "front")
 
 

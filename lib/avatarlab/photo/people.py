@@ -1,5 +1,7 @@
 """Who is in the picture: the largest person's pose, and whether there are others."""
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -16,6 +18,7 @@ SECOND_INSIDE = 0.85
 SECOND_SHOULDERS_M = 0.22
 """A large dog passes for a person but for its chest: the network's 3D shoulders are 0.17 m apart, a person's 0.3."""
 SMALL = 0.45
+WINDOW_SHARES = (0.6, 0.35)
 CROP_PX = 768
 
 
@@ -34,11 +37,33 @@ def _find(rgb: np.ndarray) -> list[Pose]:
     people, left = [], rgb
     while len(people) < MAX_PEOPLE:
         found = detectors.pose(left)
+        if found is None and not people:
+            found = _searched(rgb)
         if found is None or (people and not _is_another(found, people)):
             break
         people.append(_closer(rgb if not people else left, found))
         left = without(left, people[-1].confidence)
     return sorted(people, key=lambda one: -float(one.confidence.sum()))
+
+
+def _searched(rgb: np.ndarray) -> Pose | None:
+    """Look for somebody too small for the detector's 224 px in overlapping windows, and keep only a clear sight."""
+    image = rgb.shape[:2]
+    for share in WINDOW_SHARES:
+        side = int(share * max(image))
+        for y0, x0 in itertools.product(_starts(image[0], side), _starts(image[1], side)):
+            crop = rgb[y0 : y0 + side, x0 : x0 + side]
+            scale = CROP_PX / max(crop.shape[:2])
+            found = detectors.pose(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+            if found is not None and _is_another(found, []):
+                return _moved(found, (x0, y0), crop.shape[:2], image)
+    return None
+
+
+def _starts(length: int, side: int) -> np.ndarray:
+    """Return where windows of ``side`` px begin so that they cover ``length`` px, overlapping by half."""
+    last = max(length - side, 0)
+    return np.linspace(0, last, 1 + int(np.ceil(2 * last / side))).astype(int)
 
 
 def _is_another(found: Pose, people: list[Pose]) -> bool:
@@ -49,6 +74,8 @@ def _is_another(found: Pose, people: list[Pose]) -> bool:
         return False
     if _share_inside(mask, found.keypoints) < SECOND_INSIDE:
         return False
+    if not people:
+        return True
     taken = np.max([one.confidence for one in people], axis=0) > 0.3
     return float((mask & taken).sum() / mask.sum()) < SECOND_OVERLAP
 
