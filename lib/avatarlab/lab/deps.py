@@ -8,6 +8,7 @@ import argparse
 import ast
 import logging
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -62,20 +63,25 @@ def modules(code: str, root: Path = ROOT) -> set[Path]:
 
 
 def tables(files: set[Path]) -> set[Path]:
-    """Return the data files inside the package (not .py) that one of ``files``, in the same folder, names in a string."""
+    """Return the package's data files and data folders that one of ``files``, in the same folder, names in a string."""
     found = set()
     for file in files:
-        words = " ".join(_strings(file.read_text(encoding="utf-8")))
-        beside = [
-            p for p in file.parent.iterdir() if p.suffix != ".py" and p.name != "__pycache__" and p.name in words
-        ]
-        for path in beside:
+        names = _named(file.read_text(encoding="utf-8"))
+        beside = [p for p in file.parent.iterdir() if p.suffix != ".py" and not (p / "__init__.py").exists()]
+        for path in (p for p in beside if p.name != "__pycache__" and any(fnmatch(p.name, n) for n in names)):
             found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
     return found
 
 
-def _strings(code: str) -> list[str]:
-    return [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+def _named(code: str) -> set[str]:
+    """Return the path parts in the strings of ``code``; what an f-string fills in becomes ``*``."""
+    texts = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            texts.append("".join(v.value if isinstance(v, ast.Constant) else "*" for v in node.values))
+    return {part for text in texts for part in text.split("/") if part.strip("*. ")}
 
 
 def of_notebook(path: Path, root: Path = ROOT) -> list[str]:
@@ -87,10 +93,14 @@ def of_notebook(path: Path, root: Path = ROOT) -> list[str]:
 
 
 def wanted(stage: str, listed: list[str], root: Path = ROOT) -> list[str]:
-    """Return the right ``deps`` of ``stage``: computed ones, then those ``listed`` that are inputs, not our code."""
+    """Return the right ``deps`` of ``stage``: computed ones, then those ``listed`` that are inputs.
+
+    A stage whose notebook does not exist yet keeps what is listed.
+    """
     found = sorted((root / "notebooks").glob(f"[0-9][0-9]_{stage}.ipynb"))
-    inputs = [dep for dep in listed if not dep.startswith(("lib/", "notebooks/"))]
-    return [*(of_notebook(found[0], root) if found else []), *inputs]
+    if not found:
+        return listed
+    return [*of_notebook(found[0], root), *(dep for dep in listed if not dep.startswith(("lib/", "notebooks/")))]
 
 
 def wrong(stages: dict, root: Path = ROOT) -> dict[str, list[str]]:
