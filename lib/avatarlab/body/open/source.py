@@ -23,7 +23,7 @@ LOCAL_CHANGES = (
     *(f"head-scale-{axis}-incr" for axis in ("horiz", "depth", "vert")),
     *(f"torso-{name}-incr" for name in ("scale-horiz", "scale-depth", "scale-vert", "vshape", "muscle-dorsi")),
     *(f"hip-{name}" for name in ("scale-horiz-incr", "scale-depth-incr", "scale-vert-incr", "waist-up")),
-    *("stomach-tone-incr", "buttocks-volume-incr"),
+    *("stomach-tone-incr", "buttocks-volume-incr", "measure-neck-height-incr"),
     *(f"{limb}-fat-incr" for limb in ("lowerarm", "upperarm", "upperleg", "lowerleg")),
 )
 """MakeHuman local changes that the tape measures need, signed; those of limbs act on both sides alike."""
