@@ -77,11 +77,12 @@ def _caption(observation: Observation, width: int) -> np.ndarray:
 def _legend(strip: np.ndarray, y: int, observation: Observation) -> None:
     """Write the parts' names in their colours, and the skin swatch, into the strip in place."""
     x = 8
-    for name, tint in zip(PART_NAMES[1:], TINTS[1:], strict=True):
-        cv2.rectangle(strip, (x, y - 10), (x + 10, y), tint.tolist(), -1)
-        cv2.putText(strip, name.replace("_", " "), (x + 14, y), FONT, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
-        x += 24 + 7 * len(name)
     if observation.skin:
         colour = np.rint(observation.skin.rgb * 255).astype(int).tolist()
-        cv2.rectangle(strip, (x, y - 14), (x + 40, y + 2), colour, -1)
-        cv2.putText(strip, "skin", (x + 44, y), FONT, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
+        cv2.rectangle(strip, (x, y - 12), (x + 24, y + 2), colour, -1)
+        cv2.putText(strip, "skin", (x + 28, y), FONT, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
+        x += 66
+    for name, tint in zip(PART_NAMES[1:], TINTS[1:], strict=True):
+        cv2.rectangle(strip, (x, y - 10), (x + 8, y), tint.tolist(), -1)
+        cv2.putText(strip, name.replace("_", " "), (x + 11, y), FONT, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
+        x += 18 + 6 * len(name)
