@@ -114,4 +114,5 @@ def locate(topo: Topology, vertices: torch.Tensor, name: str) -> torch.Tensor:
 
 def centre(topo: Topology, vertices: torch.Tensor, names: tuple[str, ...]) -> torch.Tensor:
     """Return the mean (B, 3) m of the points called ``names`` on vertices (B, V, 3) m."""
-    return torch.stack([locate(topo, vertices, name) for name in names]).mean(0)
+    places = [locate(topo, vertices, name) for name in names]
+    return places[0] if len(places) == 1 else torch.stack(places).mean(0)

@@ -228,7 +228,7 @@ ISO_8559 = {
         UP,
         "5.3.13 hip girth: maximum",
         to=("BELLY_BUTTON",),
-        shares=spread(0.05, 0.65, 13),
+        shares=spread(0.2, 0.65),
     ),
     "wrist": replace(ANSUR["wrist"], source="5.3.19 wrist girth"),
     "bicep": Girth(

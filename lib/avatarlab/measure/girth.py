@@ -44,13 +44,13 @@ def hull_length(points: torch.Tensor, count: int = DIRECTIONS) -> torch.Tensor:
     return hull_widths(points, count).sum(-1) * (math.pi / count)
 
 
-def plane_axes(normal: torch.Tensor) -> torch.Tensor:
-    """Unit normals (..., 3) -> in-plane axes (..., 3, 2): left-right, then front-back (z as far as the plane allows)."""
+def plane_frame(normal: torch.Tensor) -> torch.Tensor:
+    """Unit normals (..., 3) -> frames (..., 3, 3): columns left-right, front-back (z as far as the plane allows), normal."""
     front = torch.zeros_like(normal)
     front[..., 2] = 1.0
-    front = front - (front * normal).sum(-1, keepdim=True) * normal
+    front = front - normal[..., 2:] * normal
     front = torch.nn.functional.normalize(front, dim=-1)
-    return torch.stack([torch.linalg.cross(normal, front), front], dim=-1)
+    return torch.stack([torch.linalg.cross(normal, front), front, normal], dim=-1)
 
 
 @torch.no_grad()
@@ -72,50 +72,61 @@ def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tenso
     return table.view(*level.shape, -1)
 
 
-def section_points(vertices, edges, chosen, point, normal) -> torch.Tensor:
-    """Crossing points of planes with edges, in plane axes, relative to ``point``.
+def section_points(vertices, edges, chosen, point, frame) -> torch.Tensor:
+    """Crossing points of planes with edges, in the plane's axes, relative to ``point``.
 
-    ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m, unit ``normal``
-    (B, 3) -> (B, L, K, 2) m.
+    ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m, ``frame`` (B, 3, 3)
+    -> (B, L, K, 2) m.
     """
-    first = torch.arange(len(vertices), device=vertices.device)[:, None, None, None] * vertices.shape[1]
-    numbers = (edges[chosen] + first).flatten()
-    ends = vertices.flatten(0, 1).index_select(0, numbers).view(*chosen.shape, 2, 3)
-    # right-handed in-plane axes and the normal at once: one product gives place in the plane and height above it
-    axes = torch.cat([plane_axes(normal), normal[..., None]], -1)[:, None]
-    here = ends.flatten(2, 3) @ axes - point[:, :, None] @ axes
-    one, other = here.unflatten(2, (-1, 2)).unbind(3)
+    numbers = edges[chosen]
+    if len(vertices) > 1:
+        numbers = (
+            numbers + torch.arange(len(vertices), device=edges.device)[:, None, None, None] * vertices.shape[1]
+        )
+    ends = vertices.flatten(0, 1).index_select(0, numbers.flatten()).view(len(vertices), -1, 3)
+    # one product gives the place in the plane and the height above it
+    here = (ends @ frame).view(*numbers.shape, 3) - (point @ frame)[:, :, None, None]
+    one, other = here.unbind(3)
     share = one[..., 2:] / (one[..., 2:] - other[..., 2:])
     return torch.lerp(one[..., :2], other[..., :2], share)
 
 
-def cut(vertices, edges, point, normal, name: str = "section") -> Section:
-    """Cut vertices (B, n, 3) m along edges (E, 2) at planes through point (B, L, 3) m with unit normal (B, 3).
+def cut(vertices, edges, point, frame, name: str = "section") -> Section:
+    """Cut vertices (B, n, 3) m along edges (E, 2) at planes through point (B, L, 3) m with frame (B, 3, 3).
 
-    Returns a Section of (B, L) tensors; differentiable in vertices, points and normals.
+    Returns a Section of (B, L) tensors; differentiable in vertices, points and frames.
     """
-    chosen = crossing_edges(*heights(vertices, point, normal), edges, name)
-    return _measured(section_points(vertices, edges, chosen, point, normal))
+    chosen = crossings(vertices, edges, point, frame, name)
+    return _measured(section_points(vertices, edges, chosen, point, frame))
 
 
-def cut_extreme(vertices, edges, point, normal, rule: str, name: str = "section") -> tuple[Section, torch.Tensor]:
+def cut_extreme(vertices, edges, point, frame, rule: str, name: str = "section") -> tuple[Section, torch.Tensor]:
     """Like ``cut``, but of the L planes keep the one of the longest (rule 'max') or shortest ('min') tape.
 
     Returns a Section of (B,) tensors with the gradient of the plane kept, and which plane that is (B,).
     """
-    chosen = crossing_edges(*heights(vertices, point, normal), edges, name)
-    with torch.no_grad():
-        girth = hull_length(section_points(vertices, edges, chosen, point, normal))
-        best = girth.argmax(1) if rule == "max" else girth.argmin(1)
-    row = torch.arange(len(best), device=best.device)
-    kept = section_points(vertices, edges, chosen[row, best][:, None], point[row, best][:, None], normal)
-    return _measured(kept[:, 0]), best
+    chosen = crossings(vertices, edges, point, frame, name)
+    best = _choose(vertices, edges, chosen, point, frame, rule)
+    if point.shape[1] > 1:
+        row = torch.arange(len(best), device=best.device)
+        chosen, point = chosen[row, best][:, None], point[row, best][:, None]
+    return _measured(section_points(vertices, edges, chosen, point, frame)[:, 0]), best
 
 
-def heights(vertices, point, normal) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return heights along the normal: of the vertices (B, n) and of the planes (B, L), outside autograd."""
-    along = normal.detach()[..., None]
-    return (vertices.detach() @ along)[..., 0], (point.detach() @ along)[..., 0]
+@torch.no_grad()
+def _choose(vertices, edges, chosen, point, frame, rule: str) -> torch.Tensor:
+    """Return the number (B,) of the plane with the longest or shortest tape."""
+    if point.shape[1] == 1:
+        return torch.zeros(len(point), dtype=torch.long, device=point.device)
+    girth = hull_length(section_points(vertices, edges, chosen, point, frame))
+    return girth.argmax(1) if rule == "max" else girth.argmin(1)
+
+
+@torch.no_grad()
+def crossings(vertices, edges, point, frame, name: str) -> torch.Tensor:
+    """Number the edges (B, L, K) that each plane crosses; arguments as in ``cut``."""
+    along = frame[..., 2:]
+    return crossing_edges((vertices @ along)[..., 0], (point @ along)[..., 0], edges, name)
 
 
 def _measured(points: torch.Tensor) -> Section:

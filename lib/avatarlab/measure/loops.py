@@ -8,8 +8,8 @@ from scipy.spatial import ConvexHull
 
 from avatarlab.measure.anchors import Topology, centre, topology
 from avatarlab.measure.definitions import Arc, Girth, Length
-from avatarlab.measure.girth import crossing_edges, heights, hull_length, plane_axes, section_points
-from avatarlab.measure.tape import arc_points, definition_named, plane_normal, plane_points
+from avatarlab.measure.girth import crossings, hull_length, section_points
+from avatarlab.measure.tape import arc_points, definition_named, planes
 from avatarlab.shapes import expect
 
 
@@ -38,22 +38,21 @@ def _loop(topo: Topology, vertices: torch.Tensor, rule: Girth | Length | Arc, na
 
 def _girth_loop(topo: Topology, vertices: torch.Tensor, rule: Girth, name: str) -> np.ndarray:
     nodes, edges = topo.band(rule.parts, rule.side)
-    points, normal = plane_points(topo, vertices, rule), plane_normal(topo, vertices, rule.axis)
+    points, frame = planes(topo, vertices, rule)
     skin = vertices[:, nodes]
-    chosen = crossing_edges(*heights(skin, points, normal), edges, name)
-    planar = section_points(skin, edges, chosen, points, normal)[0]
+    planar = section_points(skin, edges, crossings(skin, edges, points, frame, name), points, frame)[0]
     girth = hull_length(planar)
     best = int(girth.argmax() if rule.rule == "max" else girth.argmin())
     outline = planar[best][torch.from_numpy(ConvexHull(planar[best].double().numpy()).vertices).long()]
-    return (points[0, best] + outline @ plane_axes(normal)[0].T).numpy()
+    return (points[0, best] + outline @ frame[0, :, :2].T).numpy()
 
 
 def _arc_course(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str) -> np.ndarray:
-    behind, end, axes = arc_points(topo, vertices, rule, name)
+    behind, end, frame = arc_points(topo, vertices, rule, name)
     planar = torch.cat([behind[0], end[0]])
     outline = planar[torch.from_numpy(ConvexHull(planar.double().numpy()).vertices).long()]
     ordered = outline[(outline @ end[0, 0]).argsort()]
-    return (centre(topo, vertices, rule.ends[1:])[0] + ordered @ axes[0].T).numpy()
+    return (centre(topo, vertices, rule.ends[1:])[0] + ordered @ frame[0, :, :2].T).numpy()
 
 
 def _stops(topo: Topology, vertices: torch.Tensor, rule: Length) -> np.ndarray:

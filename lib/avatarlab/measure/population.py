@@ -80,10 +80,13 @@ def population(sex: str) -> Population:
     return Population(tuple(table["names"]), count=table["count"], **arrays)
 
 
-def sample(sex: str, count: int, seed: int) -> dict[str, np.ndarray]:
-    """Draw ``count`` people: name -> (count,) in metres, weight in kg. The same seed gives the same people."""
+def sample(sex: str, count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
+    """Draw ``count`` people: name -> (count,) in metres, weight in kg. The same seed gives the same people.
+
+    ``spread`` > 1 stretches the scores, so that the tails hold more people than they should.
+    """
     known = population(sex)
-    draws = np.random.default_rng(seed).standard_normal((count, len(known.names)))
+    draws = spread * np.random.default_rng(seed).standard_normal((count, len(known.names)))
     scores = draws @ _root(sex).T
     return {name: known.value(name, scores[:, k]) for k, name in enumerate(known.names)}
 
@@ -159,8 +162,13 @@ def write_statistics(folder: str | Path, path: str | Path = FILE) -> None:
     write_json(path, {sex: survey.statistics(survey.read(folder, sex)) for sex in SEXES})
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Command: folder of the public tables, then optionally the file to write."""
     try:
-        write_statistics(*sys.argv[1:2] or ["../shared/data/ansur2"])
+        write_statistics(*(arguments or ["../shared/data/ansur2"]))
     except InputError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:3])

@@ -79,6 +79,14 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     return norm.ppf((rankdata(values, axis=-1) - 0.5) / values.shape[-1])
 
 
+def unrounded(values: np.ndarray) -> np.ndarray:
+    """Spread tied values (N,) evenly over the rounding step they were read with, sorted: quantiles then never tie."""
+    levels, counts = np.unique(values, return_counts=True)
+    step = np.diff(levels).min() if len(levels) > 1 else 0.0
+    within = np.concatenate([(np.arange(n) + 0.5) / n - 0.5 for n in counts])
+    return np.repeat(levels, counts) + step * within
+
+
 def statistics(columns: dict[str, np.ndarray]) -> dict:
     """Describe columns of N people: count, names, mean, sd, quantiles at LEVELS, correlation of normal scores."""
     table = np.stack(list(columns.values()))
@@ -87,6 +95,6 @@ def statistics(columns: dict[str, np.ndarray]) -> dict:
         "names": list(columns),
         "mean": table.mean(1).round(5).tolist(),
         "sd": table.std(1, ddof=1).round(5).tolist(),
-        "quantiles": np.quantile(table, LEVELS, axis=1).T.round(5).tolist(),
+        "quantiles": [np.quantile(unrounded(row), LEVELS).round(5).tolist() for row in table],
         "correlation": np.corrcoef(normal_scores(table)).round(5).tolist(),
     }

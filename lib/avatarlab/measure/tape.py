@@ -3,7 +3,7 @@
 import torch
 
 from avatarlab.errors import InputError
-from avatarlab.measure.anchors import Topology, centre, topology
+from avatarlab.measure.anchors import Topology, centre, locate, topology
 from avatarlab.measure.definitions import (
     ANSUR,
     ANSUR_HEIGHTS,
@@ -17,12 +17,11 @@ from avatarlab.measure.definitions import (
 )
 from avatarlab.measure.girth import (
     Section,
-    crossing_edges,
+    crossings,
     cut,
     cut_extreme,
-    heights,
     hull_length,
-    plane_axes,
+    plane_frame,
     section_points,
 )
 from avatarlab.shapes import expect
@@ -35,12 +34,18 @@ def definition_named(name: str) -> dict[str, Girth | Length | Arc]:
     return DEFINITIONS[name]
 
 
-def plane_normal(topo: Topology, vertices: torch.Tensor, axis: tuple[str, ...]) -> torch.Tensor:
-    """Return unit normals (B, 3): the vertical, or from the first to the second named point."""
-    if axis == UP:
-        return vertices.new_tensor([0.0, 1.0, 0.0]).expand(len(vertices), 3)
-    low, high = (centre(topo, vertices, (name,)) for name in axis)
-    return torch.nn.functional.normalize(high - low, dim=-1)
+LEVEL = torch.tensor([[[1.0, 0, 0], [0, 0, 1], [0, 1, 0]]])
+"""Frame (1, 3, 3) of a horizontal plane: columns x, z, y."""
+
+
+def planes(topo: Topology, vertices: torch.Tensor, girth: Girth) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the points (B, L, 3) m that the planes of one girth go through and their common frame (B, 3, 3)."""
+    if girth.axis == UP:
+        frame = LEVEL.to(vertices).expand(len(vertices), 3, 3)
+    else:
+        low, high = (locate(topo, vertices, name) for name in girth.axis)
+        frame = plane_frame(torch.nn.functional.normalize(high - low, dim=-1))
+    return plane_points(topo, vertices, girth), frame
 
 
 def plane_points(topo: Topology, vertices: torch.Tensor, girth: Girth) -> torch.Tensor:
@@ -55,15 +60,13 @@ def plane_points(topo: Topology, vertices: torch.Tensor, girth: Girth) -> torch.
 def levels(topo: Topology, vertices: torch.Tensor, girth: Girth, name: str) -> Section:
     """Cut vertices (B, V, 3) m at every plane of a girth; returns a Section of (B, L)."""
     nodes, edges = topo.band(girth.parts, girth.side)
-    points, normal = plane_points(topo, vertices, girth), plane_normal(topo, vertices, girth.axis)
-    return cut(vertices.index_select(1, nodes), edges, points, normal, name)
+    return cut(vertices.index_select(1, nodes), edges, *planes(topo, vertices, girth), name)
 
 
 def section(topo: Topology, vertices: torch.Tensor, girth: Girth, name: str) -> Section:
     """Cut vertices (B, V, 3) m as one girth says; returns a Section of (B,)."""
     nodes, edges = topo.band(girth.parts, girth.side)
-    points, normal = plane_points(topo, vertices, girth), plane_normal(topo, vertices, girth.axis)
-    return cut_extreme(vertices.index_select(1, nodes), edges, points, normal, girth.rule, name)[0]
+    return cut_extreme(vertices.index_select(1, nodes), edges, *planes(topo, vertices, girth), girth.rule, name)[0]
 
 
 def length(topo: Topology, vertices: torch.Tensor, rule: Length) -> torch.Tensor:
@@ -78,21 +81,21 @@ def arc_points(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str):
     """Return what a taut tape behind the body may touch, in the plane through both ends, level from front to back.
 
     Planar points (B, K, 2) m relative to the second end (those elsewhere moved onto it), the first end (B, 1, 2) and
-    the plane's axes (B, 3, 2).
+    the plane's frame (B, 3, 3).
     """
-    one, other = (centre(topo, vertices, (end,)) for end in rule.ends)
+    one, other = (locate(topo, vertices, end) for end in rule.ends)
     along = torch.nn.functional.normalize(one - other, dim=-1)
     up = vertices.new_tensor([0.0, 1.0, 0.0])
-    normal = torch.nn.functional.normalize(up - along[:, 1:2] * along, dim=-1)
+    frame = plane_frame(torch.nn.functional.normalize(up - along[:, 1:2] * along, dim=-1))
     nodes, edges = topo.band(rule.parts, "")
     skin, point = vertices.index_select(1, nodes), other[:, None]
-    chosen = crossing_edges(*heights(skin, point, normal), edges, name)
-    around, axes = section_points(skin, edges, chosen, point, normal)[:, 0], plane_axes(normal)
-    end = (one - other)[:, None] @ axes
+    chosen = crossings(skin, edges, point, frame, name)
+    around = section_points(skin, edges, chosen, point, frame)[:, 0]
+    end = (one - other)[:, None] @ frame[..., :2]
     share = (around * end).sum(-1, keepdim=True) / (end * end).sum(-1, keepdim=True)
     front = around[..., 1:] * end[..., :1] - around[..., :1] * end[..., 1:]
     behind = (front < 0) & (share > 0) & (share < 1)
-    return torch.where(behind, around, torch.zeros_like(around)), end, axes
+    return torch.where(behind, around, torch.zeros_like(around)), end, frame
 
 
 def arc(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str) -> torch.Tensor:
