@@ -172,7 +172,7 @@ def test_trimesh_reads_the_bind_body_at_full_stature(avatar, woman):
     low, high = scene.bounds
     assert high[1] - low[1] == pytest.approx(woman.stature_m, abs=2e-3)
     assert low[1] == pytest.approx(0, abs=2e-3)
-    assert {p.visual.material.name for p in parts} == {"skin", "eyes"}
+    assert {p.visual.material.name for p in parts} == {"skin", "eyes_tongue"}
 
 
 def _distances(points, others) -> np.ndarray:

@@ -121,7 +121,7 @@ def picture(page, path: Path) -> np.ndarray:
 def test_three_reads_what_was_written(page, site):
     facts = opened(page, site).evaluate("avatar.facts()")
     assert facts["joints"] == list(JOINT_NAMES) and facts["morphs"] == list(ARKIT_NAMES)
-    assert facts["triangles"] < 10_000 and facts["materials"] == ["skin", "eyes"]
+    assert facts["triangles"] < 10_000 and facts["materials"] == ["skin", "eyes_tongue"]
     assert facts["extras"]["avatarlab"]["measurements"] == {"waist": 81.0}
 
 

@@ -38,12 +38,12 @@ def write_glb(
     lod = reduce_body(body) if lod is None else lod
     rig = make_rig(body, person, lod, display_pose, arm_down_deg)
     pack = Pack()
-    eye_faces = materials.eye_faces(body, lod)
-    primitives = [_primitive(pack, rig, lod, ~eye_faces, 0)]
-    if eye_faces.any():
-        primitives.append(_primitive(pack, rig, lod, eye_faces, 1, materials.eye_colors(body, lod, rig.positions)))
+    painted = materials.eye_faces(body, lod) | materials.tongue_faces(body, lod)
+    primitives = [_primitive(pack, rig, lod, ~painted, 0)]
+    if painted.any():
+        primitives.append(_primitive(pack, rig, lod, painted, 1, materials.paint(body, lod, rig.positions)))
     tone = materials.skin_tone(person, skin_srgb)
-    looks = [materials.skin(tone, lod.has_uv), materials.eyes(lod.has_uv)][: len(primitives)]
+    looks = [materials.skin(tone, lod.has_uv), materials.painted(lod.has_uv)][: len(primitives)]
     document = _document(body, person, rig, primitives, pack) | {"materials": looks}
     if lod.has_uv:
         document |= _blank_texture(pack)

@@ -1,17 +1,24 @@
-"""Looks without pictures: the skin's colour as a PBR material and eyes painted by vertex colours."""
+"""Looks without pictures: the skin's colour as a PBR material; eyes and tongue painted by vertex colours."""
 
 import base64
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from avatarlab.errors import InputError
 from avatarlab.export.lod import Lod
 from avatarlab.render.picture import to_linear
 
+EYES = ("l_eye", "r_eye")
+"""Names of the body parts that are eyeballs."""
+
 NEUTRAL_SKIN_SRGB = (0.80, 0.62, 0.52)
 
 EYE_WHITE_SRGB, IRIS_SRGB, PUPIL_SRGB = (0.93, 0.91, 0.89), (0.36, 0.25, 0.16), (0.03, 0.03, 0.03)
+TONGUE_SRGB = (0.66, 0.33, 0.32)
+
 _PUPIL_DEG, _IRIS_DEG = 12.0, 27.0
 """Half angles seen from the eyeball's centre; an iris is 11.8 mm wide on a ball of 24 mm, the eyes of the mesh are larger."""
 
@@ -26,9 +33,9 @@ def skin(srgb, textured: bool) -> dict:
     return _material("skin", _linear(srgb), 0.65, textured)
 
 
-def eyes(textured: bool) -> dict:
-    """Return the glTF material of the eyeballs, whose colours are in COLOR_0."""
-    return _material("eyes", np.ones(3), 0.2, textured)
+def painted(textured: bool) -> dict:
+    """Return the glTF material of eyes and tongue, moist, whose colours are in COLOR_0."""
+    return _material("eyes_tongue", np.ones(3), 0.2, textured)
 
 
 def _linear(srgb) -> np.ndarray:
@@ -58,20 +65,38 @@ def skin_tone(person, srgb=None) -> np.ndarray:
 
 def eye_faces(body, lod: Lod) -> np.ndarray:
     """Mask (F,) of the faces of ``lod`` that belong to an eyeball."""
-    eyes = [k for k, name in enumerate(body.parts) if name in ("l_eye", "r_eye")]
-    return np.isin(np.asarray(body.part)[lod.keep[lod.faces]], eyes).all(axis=1)
+    return _eyes(body)[lod.keep[lod.faces]].all(axis=1)
 
 
-def eye_colors(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
-    """Linear colours (K, 3): pupil, iris and white by the angle to each eyeball's gaze; white elsewhere."""
+def tongue_faces(body, lod: Lod) -> np.ndarray:
+    """Mask (F,) of the faces of ``lod`` that hang together with neither the skin nor an eye: the tongue, if modelled."""
+    return _tongue(body)[lod.keep[lod.faces]].all(axis=1)
+
+
+def paint(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
+    """Linear colours (K, 3): tongue; pupil, iris and white by the angle to each eyeball's gaze; white elsewhere."""
     colors = np.tile(_linear(EYE_WHITE_SRGB), (len(positions), 1))
+    colors[_tongue(body)[lod.keep]] = _linear(TONGUE_SRGB)
     part = np.asarray(body.part)[lod.keep]
-    for name in ("l_eye", "r_eye"):
+    for name in EYES:
         ball = np.flatnonzero(part == body.parts.index(name))
         angle = _gaze_angle_deg(positions[ball])
         colors[ball[angle < _IRIS_DEG]] = _linear(IRIS_SRGB)
         colors[ball[angle < _PUPIL_DEG]] = _linear(PUPIL_SRGB)
     return colors
+
+
+def _eyes(body) -> np.ndarray:
+    """Mask (S,) of the skin vertices on an eyeball."""
+    return np.isin(np.asarray(body.part)[: body.skin_count], [body.parts.index(name) for name in EYES])
+
+
+def _tongue(body) -> np.ndarray:
+    """Mask (S,) of the vertices in a piece of mesh of their own that is neither the largest piece nor an eye."""
+    a, b, c = np.asarray(body.faces).T
+    links = coo_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, c])), shape=(body.skin_count,) * 2)
+    _, piece = connected_components(links, directed=False)
+    return (piece != np.bincount(piece).argmax()) & ~_eyes(body)
 
 
 def _gaze_angle_deg(ball: np.ndarray) -> np.ndarray:

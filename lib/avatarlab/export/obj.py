@@ -26,12 +26,13 @@ def write_obj(
     """
     path, lod = Path(path), whole_body(body) if lod is None else lod
     material_path = path.with_suffix(".mtl")
-    eyes = materials.eye_faces(body, lod)
+    eyes, tongue = materials.eye_faces(body, lod), materials.tongue_faces(body, lod)
     vertices = displayed_vertices(body, person, display_pose, arm_down_deg)[lod.keep]
     lines = [f"mtllib {material_path.name}", *_numbers("v", vertices), *_numbers("vt", lod.uv), "o avatar"]
-    for name, chosen in (("skin", ~eyes), ("eyes", eyes)):
+    for name, chosen in (("skin", ~(eyes | tongue)), ("eyes", eyes), ("tongue", tongue)):
         lines += [f"usemtl {name}", *_face_lines(lod.faces[chosen] + 1, lod.uv_faces[chosen] + 1)]
-    tones = {"skin": materials.skin_tone(person, skin_srgb), "eyes": np.array(materials.EYE_WHITE_SRGB)}
+    skin = materials.skin_tone(person, skin_srgb)
+    tones = {"skin": skin, "eyes": materials.EYE_WHITE_SRGB, "tongue": materials.TONGUE_SRGB}
     _write_text(material_path, [line for name, tone in tones.items() for line in _material_lines(name, tone)])
     _write_text(path, lines)
     return {"bytes": path.stat().st_size, "triangles": len(lod.faces), "vertices": len(vertices)}
@@ -59,7 +60,7 @@ def _face_lines(faces: np.ndarray, uv_faces: np.ndarray) -> list[str]:
     return ["f {}/{} {}/{} {}/{}".format(*row) for row in corners]
 
 
-def _material_lines(name: str, srgb: np.ndarray) -> list[str]:
+def _material_lines(name: str, srgb) -> list[str]:
     """MTL has no agreed colour space; programs read Kd as sRGB."""
     colour = " ".join(f"{c:.4f}" for c in srgb)
     return [f"newmtl {name}", f"Kd {colour}", "Ks 0.04 0.04 0.04", "Ns 30", "illum 2", ""]

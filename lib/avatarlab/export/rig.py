@@ -2,7 +2,9 @@
 
 The bind pose is the T-pose, so animators find straight limbs, and node rotations give the display pose. glTF has no
 pose correctives; the bind mesh carries those of the display pose, by inverting the skinning of the displayed body
-with the very four weights that are exported: the first thing seen is exact (see ``bind_vertices``).
+with the very four weights that are exported. Measured on the open body, against its own posing (mm, mean and
+largest): bind mesh without correctives 0.27 and 15.7 in A-pose, 1.19 and 59 over motion capture; as done here 0.00
+and 0.0 in A-pose, 1.07 and 59 in motion. The price is the T-pose, whose shoulders are off by 0.28 and 16.8.
 """
 
 from dataclasses import dataclass
