@@ -89,7 +89,7 @@ def display_rotvecs(person, display_pose: str, arm_down_deg: float) -> torch.Ten
         return poses.tpose()
     if "pose" not in person.state:
         raise InputError("display_pose: 'photo' needs a fitted pose, but this person has none; use 'apose'.")
-    return torch.as_tensor(np.asarray(person.state["pose"]), dtype=torch.float32)
+    return torch.tensor(np.asarray(person.state["pose"]), dtype=torch.float32)
 
 
 def heaviest(weights: np.ndarray, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
