@@ -35,13 +35,24 @@ def test_a_person_is_measured_in_the_shape_they_have(doll):
     assert measure(doll, person(mean=1.0)).values()["stature"] == pytest.approx(192.5, abs=0.01)
 
 
-def test_withheld_measures_say_why(doll, tmp_path):
-    found = measure(doll, person(), withheld={"ankle": "feet out of the picture"})
-    assert found.measures["ankle"] == Measure(None, None, "feet out of the picture")
-    found.save(tmp_path / "m.json")
-    assert Measurements.load(tmp_path / "m.json") == found
-    with pytest.raises(InputError, match="withheld: 'knee' is not a measure"):
-        measure(doll, person(), withheld={"knee": "?"})
+def test_given_spreads_go_before_the_person_s_own(doll):
+    found = measure(doll, person(), sd_cm={"waist": 1.0})
+    value = found.measures["waist"].value
+    assert found.measures["waist"].interval == pytest.approx((value - 1.645, value + 1.645), abs=0.011)
+    assert found.measures["hip"].interval is None
+    with pytest.raises(InputError, match="sd_cm: 'knee' is not a measure"):
+        measure(doll, person(), sd_cm={"knee": 1.0})
+
+
+def test_reasons_stand_beside_the_value_or_instead_of_it(doll, tmp_path):
+    why = {"ankle": "feet out of the picture"}
+    kept, left_out = (measure(doll, person(), reasons=why, withhold=withhold) for withhold in (False, True))
+    assert kept.measures["ankle"].reason == why["ankle"] and kept.measures["ankle"].interval
+    assert left_out.measures["ankle"] == Measure(None, None, why["ankle"])
+    left_out.save(tmp_path / "m.json")
+    assert Measurements.load(tmp_path / "m.json") == left_out
+    with pytest.raises(InputError, match="reasons: 'knee' is not a measure"):
+        measure(doll, person(), reasons={"knee": "?"})
 
 
 def test_json_says_definition_and_unit_and_repeats(doll, tmp_path):

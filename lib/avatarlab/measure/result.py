@@ -25,7 +25,7 @@ CM = 100.0
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure: value in cm (None if withheld, ``reason`` then says why) and its interval in cm, if known."""
+    """One measure: value in cm (None if withheld), its interval in cm if known, and why it is not to be trusted."""
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -72,11 +72,19 @@ def _measure(value, interval, reason) -> Measure:
     return Measure(value, interval and tuple(interval), reason)
 
 
-def measure(body, person, definition: str = "ansur", withheld: Mapping[str, str] | None = None) -> Measurements:
+def measure(
+    body,
+    person,
+    definition: str = "ansur",
+    sd_cm: Mapping[str, float] | None = None,
+    reasons: Mapping[str, str] | None = None,
+    withhold: bool = False,
+) -> Measurements:
     """Measure a Person, or shape coefficients (B,), in the standing pose whatever pose the person is in.
 
-    A Person's log-variances give each measure an interval (first order). ``withheld``: measures that cannot be known
-    (clothed, out of the picture) -> the reason; they get no value.
+    Intervals come from ``sd_cm`` (name -> standard deviation in cm, say of a fit's quality report), else from the
+    Person's log-variances (first order, components independent). ``reasons``: name -> why the measure is not to be
+    trusted (clothed, out of the picture); ``withhold`` then leaves its value out.
     """
     definition_named(definition)
     betas, variance = _shape(person)
@@ -84,13 +92,21 @@ def measure(body, person, definition: str = "ansur", withheld: Mapping[str, str]
     vertices = body(betas=used, pose=poses.standing()).vertices
     check_standing(body, vertices.detach())
     lengths = tapes(body, vertices, definition)
-    half = {} if variance is None else _half_widths(lengths, used, variance)
-    entries = {name: _entry(float(value.detach()), half.get(name)) for name, value in lengths.items()}
-    for name, reason in (withheld or {}).items():
-        if name not in entries:
-            raise InputError(f"withheld: {name!r} is not a measure; known are {', '.join(MEASURES)}.")
-        entries[name] = Measure(None, reason=reason)
+    sd = _spreads(lengths, used, variance) if sd_cm is None else sd_cm
+    _known("sd_cm", sd)
+    _known("reasons", reasons or {})
+    entries = {}
+    for name, value in lengths.items():
+        reason = (reasons or {}).get(name)
+        cm = CM * float(value.detach())
+        entries[name] = Measure(None, None, reason) if withhold and reason else _entry(cm, sd.get(name), reason)
     return Measurements(entries, definition, weight_kg=round(float(weight_kg(body, vertices.detach())), 2))
+
+
+def _known(argument: str, names: Mapping) -> None:
+    for name in names:
+        if name not in MEASURES:
+            raise InputError(f"{argument}: {name!r} is not a measure; known are {', '.join(MEASURES)}.")
 
 
 def _shape(person) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -111,20 +127,21 @@ def _shape(person) -> tuple[torch.Tensor, torch.Tensor | None]:
     return person.betas()[:count], variance[:count]
 
 
-def _half_widths(
-    lengths: dict[str, torch.Tensor], betas: torch.Tensor, variance: torch.Tensor
+def _spreads(
+    lengths: dict[str, torch.Tensor], betas: torch.Tensor, variance: torch.Tensor | None
 ) -> dict[str, float]:
-    """Return name -> half an interval in metres, from the variances (B,) of the coefficients (first order)."""
+    """Return name -> standard deviation in cm, from the variances (B,) of the coefficients (first order)."""
+    if variance is None:
+        return {}
     rows = {name: torch.autograd.grad(x, betas, retain_graph=True)[0] for name, x in lengths.items()}
-    reach = float(norm.ppf(0.5 + COVERAGE / 2))
-    return {name: reach * float((row.square() * variance).sum().sqrt()) for name, row in rows.items()}
+    return {name: CM * float((row.square() * variance).sum().sqrt()) for name, row in rows.items()}
 
 
-def _entry(value_m: float, half_m: float | None) -> Measure:
-    value = round(value_m * CM, 2)
-    if half_m is None:
-        return Measure(value)
-    return Measure(value, (round((value_m - half_m) * CM, 2), round((value_m + half_m) * CM, 2)))
+def _entry(value_cm: float, sd_cm: float | None, reason: str | None) -> Measure:
+    if sd_cm is None:
+        return Measure(round(value_cm, 2), None, reason)
+    half = sd_cm * float(norm.ppf(0.5 + COVERAGE / 2))
+    return Measure(round(value_cm, 2), (round(value_cm - half, 2), round(value_cm + half, 2)), reason)
 
 
 def compare(body, person) -> dict[str, dict[str, float]]:
