@@ -98,6 +98,13 @@ def _root(sex: str) -> np.ndarray:
     return vectors * np.sqrt(values.clip(0))
 
 
+def moments(sex: str, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (K,) and covariance (K, K) of the named measures of one sex, SI units (weight in kg)."""
+    known = population(sex)
+    at = [known.index(name) for name in names]
+    return known.mean[at], known.correlation[np.ix_(at, at)] * np.outer(known.sd[at], known.sd[at])
+
+
 def percentile(sex: str, measure: str, value: float) -> float:
     """Return the percentile (0 to 100) of a value in metres (kg for weight) among one sex."""
     return 100.0 * float(norm.cdf(population(sex).score(measure, value)))

@@ -5,13 +5,16 @@ from avatarlab.render.picture import as_uint8, contact_sheet
 from avatarlab.render.raster import Raster, rasterize
 from avatarlab.render.shading import overlay, shade, vertex_normals
 from avatarlab.render.silhouette import silhouette
+from avatarlab.render.studio import fitting, portrait
 
 __all__ = [
     "Camera",
     "Raster",
     "as_uint8",
     "contact_sheet",
+    "fitting",
     "overlay",
+    "portrait",
     "rasterize",
     "shade",
     "silhouette",

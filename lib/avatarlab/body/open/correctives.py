@@ -37,6 +37,11 @@ RIDGE = 0.05
 LEAST_RESIDUAL = 1e-5  # metres rms; below it a vertex needs no corrective
 
 
+def random_rotations(count: int, seed: int) -> np.ndarray:
+    """Return ``count`` plausible poses as local rotations (count, 55, 3, 3), the root upright."""
+    return roma.rotvec_to_rotmat(torch.from_numpy(random_poses(count, seed))).numpy()
+
+
 def random_poses(count: int, seed: int) -> np.ndarray:
     """Return ``count`` plausible poses (count, 55, 3) axis-angle, rad, left and right alike in distribution."""
     rng = np.random.default_rng(seed)
@@ -111,6 +116,17 @@ class Deformers:
         return np.einsum("vij,vj->vi", blend, self.vertices) + shift, blend
 
 
+def disagreement(deformers: Deformers, posedirs: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """Return distances (N, V) in metres between Anny and SMPL-X skinning with ``posedirs`` (V, 3, 486) over poses
+    (N, 55, 3, 3)."""
+    found = []
+    for rotation in rotations:
+        skinned, blend = deformers.smplx(rotation)
+        offsets = posedirs @ (rotation[1:] - np.eye(3)).reshape(-1).astype(posedirs.dtype)
+        found.append(skinned + np.einsum("vij,vj->vi", blend, offsets) - deformers.anny(rotation))
+    return np.linalg.norm(found, axis=-1)
+
+
 def relevant_joints(weights: np.ndarray) -> list[frozenset[int]]:
     """Return per vertex the joints whose rotations bend it: those on the paths between the joints it hangs on.
 
@@ -137,8 +153,7 @@ def _chain(joint: int) -> list[int]:
 def solve(source: Source, pose: TPose, coefficients: np.ndarray, count: int = 300, seed: int = 0) -> np.ndarray:
     """Return posedirs (V, 3, 486) in metres that bring SMPL-X skinning onto Anny's at one shape."""
     deformers = Deformers(source, pose, coefficients)
-    rotations = roma.rotvec_to_rotmat(torch.from_numpy(random_poses(count, seed))).numpy()
-    rotations[:, 0] = np.eye(3)
+    rotations = random_rotations(count, seed)
     sets = relevant_joints(pose.weights)
     active = np.flatnonzero([bool(s) for s in sets])
     residual = np.empty((count, len(active), 3), np.float32)

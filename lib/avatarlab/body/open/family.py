@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import roma
 import torch
 
 from avatarlab.body.layout import PARENTS
@@ -91,6 +92,11 @@ def _spread(source: Source, seed: int) -> torch.Tensor:
         theta[:, k] = rng.uniform(*REACH.get(name, (-0.3, 1.2)), SAMPLES)
     theta[:, 0] = np.arange(SAMPLES) % 2
     return torch.from_numpy(theta)
+
+
+def rotations_of(pose: torch.Tensor) -> np.ndarray:
+    """Axis-angle (55, 3) in rad -> local rotations (55, 3, 3)."""
+    return roma.rotvec_to_rotmat(pose.double()).numpy()
 
 
 def posed(points: torch.Tensor, weights: np.ndarray, posedirs: np.ndarray, rotations: np.ndarray) -> torch.Tensor:

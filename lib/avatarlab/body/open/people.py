@@ -14,8 +14,13 @@ slim side of the surveyed people)."""
 LOCAL_SPREAD, LOCAL_LIMIT = 0.4, 1.3
 LONGER_ARMS = {"measure-upperarm-length-incr": (0.40, 0.75), "measure-lowerarm-length-incr": (0.35, 0.70)}
 """Anny's arms are short: where the search for (men, women) starts."""
-JITTER = 0.5
+JITTER = 0.35
 """How far people's centres are strewn, as a share of the spread: what no tape measures must vary in the space too."""
+
+TAPE_TOLERANCE = 0.002
+TOLERANCE = {"stature": 0.001, "shoulder_to_crotch": 0.006, "inside_leg": 0.004, "weight": 0.5}
+"""How far a tape may be missed, in metres (weight in kg). Heights of bony points are looser: on this skin the acromion
+and the crotch are not exactly where a measurer's finger finds them."""
 
 
 def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
