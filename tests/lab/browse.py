@@ -61,17 +61,19 @@ def open_notebook(page, address: str, path: str) -> None:
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(timeout=60_000)
 
 
+PROMPTS = "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]"
+
+
 def run_all(page) -> None:
     """Choose Run > Run All Cells and wait until every code cell has its number."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-    page.wait_for_function(
-        """() => {
-            const prompts = [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent);
-            return prompts.length > 0 && prompts.every(p => /\\[\\d+\\]/.test(p));
-        }""",
-        timeout=120_000,
-    )
+    for _ in range(5):  # a click that comes before the kernel is ready does nothing
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        page.wait_for_timeout(2_000)
+        if page.evaluate(f"{PROMPTS}.some(p => /\\[[*\\d]+\\]/.test(p.textContent))"):
+            break
+    done = f"() => {PROMPTS}.every(p => /\\[\\d+\\]/.test(p.textContent))"
+    page.wait_for_function(done, timeout=120_000, polling=300)
 
 
 def save(page) -> None:

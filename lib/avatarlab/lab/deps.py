@@ -100,7 +100,12 @@ def wanted(stage: str, listed: list[str], root: Path = ROOT) -> list[str]:
     found = sorted((root / "notebooks").glob(f"[0-9][0-9]_{stage}.ipynb"))
     if not found:
         return listed
-    return [*of_notebook(found[0], root), *(dep for dep in listed if not dep.startswith(("lib/", "notebooks/")))]
+    return [*of_notebook(found[0], root), *(dep for dep in listed if not is_code(dep))]
+
+
+def is_code(dep: str) -> bool:
+    """Return True for deps that follow from the imports: notebooks and the library."""
+    return dep.startswith("lib/") or dep.startswith("notebooks/") and dep.endswith(".ipynb")
 
 
 def wrong(stages: dict, root: Path = ROOT) -> dict[str, list[str]]:

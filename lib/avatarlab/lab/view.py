@@ -129,7 +129,7 @@ def _camera(things, turn: float, fov_deg: float) -> list[float]:
     )
     low, high = corners.min(0), corners.max(0)
     target = (low + high) / 2
-    distance = 0.55 * np.linalg.norm(high - low) / np.tan(np.deg2rad(fov_deg) / 2)
+    distance = 0.5 * np.linalg.norm(high - low) / np.tan(np.deg2rad(fov_deg) / 2)
     eye = target + distance * np.array([np.sin(turn), 0.1, np.cos(turn)])
     return [float(x) for x in (*eye, *target, 0, 1, 0)]
 
