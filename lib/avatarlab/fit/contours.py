@@ -18,7 +18,12 @@ SAMPLES = 260
 CORRELATION_M = 0.05
 """Errors of a mask's edge hang together over this length: so much outline counts as one observation."""
 
-SIGMA_M = 0.008
+SIGMA_M = (0.003, 0.012)
+"""Standard deviation of an outline while fitting, read off the misfit within these bounds."""
+
+NO_OUTLINE_M = 0.030
+MISFIT_SHARE = 0.6
+FIRST_SIGMA_M = 0.010
 TURNED = 0.5
 """Pairs whose normals' cosine is below this are dropped."""
 
@@ -84,6 +89,20 @@ def pairs(drawing: Drawing, drawn: Drawn, aim: Target) -> Pairs | None:
     return Pairs(vertices[ours], _lines(drawing, vertices[ours], rim, aim, ours, theirs))
 
 
+def misfit(drawing: Drawing, found: Pairs, scale: float) -> tuple[float, float]:
+    """(mean by which the photo's outline stands outside, rms) in m at trunk and legs; ``scale`` px per m."""
+    chosen = (drawing.trust[found.vertices] == 1.0) & (found.lines.weight > 0)
+    if not chosen.any():
+        return 0.0, NO_OUTLINE_M
+    off = -found.lines.off[chosen] / scale
+    return float(off.mean()), float(off.square().mean().sqrt())
+
+
+def sigma(rms_m: float) -> float:
+    """The outline's standard deviation (m) that a misfit tells: less, lest a bad fit excuse itself."""
+    return min(max(MISFIT_SHARE * rms_m, SIGMA_M[0]), SIGMA_M[1])
+
+
 def _spread(count: int) -> np.ndarray:
     """At most SAMPLES of ``count`` numbers, evenly."""
     return np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).round().astype(int))
@@ -101,7 +120,7 @@ def _lines(drawing: Drawing, vertices: Tensor, rim: Outline, aim: Target, ours, 
         trust[drawing.arm[vertices].numpy()] *= SIDE_ARM
     spacing_m = (len(aim.outline.pixels) + len(rim.pixels)) / len(ours) * _metres_per_px(aim)
     weight = np.clip(spacing_m / 2 / CORRELATION_M, 0, 1) * trust
-    numbers = (off, normals, np.linalg.norm(apart, axis=1), np.full(len(off), SIGMA_M), weight)
+    numbers = (off, normals, np.linalg.norm(apart, axis=1), weight)
     return Lines(*(torch.as_tensor(x, dtype=torch.float64) for x in numbers))
 
 

@@ -91,18 +91,17 @@ def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Ten
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Pairs of outline points: off (N,) px along normals (N, 2), sigma (N,) m, reach px, weight (N,)."""
+    """Pairs of outline points: off (N,) px along normals (N, 2), distance (N,) px, weight (N,)."""
 
     off: Tensor
     normals: Tensor
     distance: Tensor
-    sigma: Tensor
     weight: Tensor
 
 
-def lines(normal: Normal, view: int, image: Image, pairs: Lines, reach_m: float) -> None:
-    """Outline points pulled on to the photo's outline along its normals."""
-    sigma = pairs.sigma * image.scale
+def lines(normal: Normal, view: int, image: Image, pairs: Lines, sigma_m: float, reach_m: float) -> None:
+    """Outline points pulled on to the photo's outline along its normals; robust beyond ``reach_m``."""
+    sigma = sigma_m * image.scale
     slopes = (image.slopes * pairs.normals[..., None]).sum(1) / sigma[:, None]
     weight = pairs.weight * robust(pairs.distance / image.scale, reach_m)
     normal.add(pairs.off / sigma, slopes, weight, normal.columns(view))

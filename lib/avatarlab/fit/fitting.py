@@ -24,9 +24,12 @@ from avatarlab.render import Camera
 log = logging.getLogger(__name__)
 
 STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
-REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05)
+REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
 """How far apart outlines may be and still pull, step by step."""
-SURE_ODDS = 20.0
+SOFT_STEPS = 6
+SURE_ODDS = 1e4
+TEMPER = 0.3
+"""Outlines err together (clothes, pose), so the photos' evidence for a sex counts for less than its sum."""
 ON_FAILURE = ("fail", "placeholder")
 
 
@@ -160,17 +163,18 @@ class _Clock:
 def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, steps: int) -> FitResult:
     targets = tuple(target(observation) for observation in observations)
     search = Search(body, targets, stature_m, weight_kg, shape.prior(body, sex), clock, seed)
-    clock.total = len(targets) + search.SHAPE_STARTS * search.SHAPE_STEPS + steps
+    clock.total = len(targets) + search.SHAPE_STARTS * search.SHAPE_STEPS + steps + SOFT_STEPS
     betas = search.mean_shape()
     state = State(betas, tuple(search.starts(betas, k)[0] for k in range(len(targets))))
     for k in range(len(targets)):
         state = search.posed(state, k)
     state = search.shaped(state)
-    odds = None
-    if sex == "unknown":
-        odds = _choose_sex(search, state)
     reaches = (REACHES_M + REACHES_M[-1:] * steps)[:steps]
-    state, normal = search.outlined(state, reaches)
+    state = search.outlined(state, reaches[: steps // 2])
+    odds = _choose_sex(search, state) if sex == "unknown" else None
+    state = search.outlined(state, reaches[steps // 2 :])
+    state = search.softened(state, SOFT_STEPS, reaches[-1])
+    normal = search.honest(state, reaches[-1])
     slope = search.stature.slope(state.betas)[1]
     covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
     before = shape.given_stature(search.prior.covariance, slope)
@@ -180,14 +184,14 @@ def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, 
 
 def _choose_sex(search: Search, state: State) -> float:
     """Take the prior of the sex that explains the photos clearly better; return the odds of male to female."""
-    normal = search.complete(state, REACHES_M[0])
+    normal = search.honest(state, REACHES_M[0])
     h, g = shape_system(normal)
     slope = search.stature.slope(state.betas)[1]
     off = state.betas.double() - search.prior.mean
     h, g = h - search.prior.precision, g - search.prior.precision @ off
     priors = {name: shape.prior(search.body, name) for name in ("male", "female")}
     logs = {name: shape.log_evidence(h, g, state.betas, slope, one) for name, one in priors.items()}
-    odds = float(torch.tensor(logs["male"] - logs["female"]).clamp(-20, 20).exp())
+    odds = float(torch.tensor(TEMPER * (logs["male"] - logs["female"])).clamp(-20, 20).exp())
     for name, share in (("male", odds), ("female", 1 / odds)):
         if share > SURE_ODDS:
             search.prior = priors[name]

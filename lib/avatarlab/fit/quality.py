@@ -61,23 +61,12 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
     moves = body_moves(search.body, state.betas, view, search.points.vertices, search.points)
     off = (imaged(moves, view, aim.size, len(state.betas) + 6).pixels - aim.keypoints).norm(dim=1)
     error = float(off[aim.seen > 0].median()) if (aim.seen > 0).any() else float("nan")
-    away, rms = _outline_off(search, drawn, aim)
-    height = float(view.log_focal.exp()) * search.stature_m / float(view.shift[2])
+    scale = float(view.log_focal.exp()) / float(view.shift[2])
+    found = contours.pairs(search.draw, drawn, aim)
+    away, rms = contours.misfit(search.draw, found, scale) if found else (0.0, 0.0)
+    height = scale * search.stature_m
     numbers = (contours.overlap(drawn.mask, aim.mask), error / aim.factor, error / height, 1000 * away, 1000 * rms)
     return ViewQuality(aim.observation.view, *(round(x, 4) for x in numbers))
-
-
-def _outline_off(search: Search, drawn, aim) -> tuple[float, float]:
-    """How far the photo's outline stands outside the body's at trunk and legs: mean and rms in m."""
-    found = contours.pairs(search.draw, drawn, aim)
-    if found is None:
-        return 0.0, 0.0
-    chosen = (search.draw.trust[found.vertices] == 1.0) & (found.lines.weight > 0)
-    if not chosen.any():
-        return 0.0, 0.0
-    scale = float(drawn.camera.K[0, 0]) / float(drawn.camera.viewmat[2, 3])
-    off = -found.lines.off[chosen] / scale
-    return float(off.mean()), float(off.square().mean().sqrt())
 
 
 def tape_sd_cm(search: Search, betas: Tensor, covariance: Tensor) -> dict[str, float]:

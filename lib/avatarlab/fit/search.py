@@ -9,7 +9,7 @@ from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.body.layout import JOINT
-from avatarlab.fit import contours, evidence, rows
+from avatarlab.fit import contours, evidence, rows, silhouettes
 from avatarlab.fit.contours import Drawing, Drawn
 from avatarlab.fit.evidence import DOUBLE, Normal
 from avatarlab.fit.keypoints import Keypoints
@@ -21,6 +21,7 @@ from avatarlab.fit.target import Target
 WEIGHT_SIGMA = 0.03
 """Share of the weight by which volume x density misses it: clothes, a meal, the density itself."""
 
+SOFT_DAMPING = 0.03
 LEADING = 4
 """Components of the prior along which the shape's starts are drawn."""
 
@@ -48,6 +49,8 @@ class Search:
         self.points = Keypoints(self.body)
         self.draw = Drawing(self.body)
         self.rest = poses.standing()
+        self.sigma_m = [contours.FIRST_SIGMA_M] * len(self.targets)
+        self.misfit_m = [contours.NO_OUTLINE_M] * len(self.targets)
         self.seen = [rows.widths(aim.parts, *rows.levels(aim)) for aim in self.targets]
 
     def mean_shape(self) -> Tensor:
@@ -88,14 +91,17 @@ class Search:
         moves = body_moves(self.body, state.betas, view, pairs.vertices.reshape(-1))
         rows.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
 
-    def add_outline(self, normal: Normal, state: State, number: int, drawn: Drawn, reach_m: float) -> None:
-        """The outline of one view."""
+    def add_outline(self, normal: Normal, state: State, number: int, reach_m: float) -> float:
+        """The outline of one view; returns the misfit (m) at trunk and legs."""
         aim, view = self.targets[number], state.views[number]
+        drawn = self.draw(state.betas, view, aim.size)
         found = contours.pairs(self.draw, drawn, aim)
         if found is None:
-            return
+            return contours.NO_OUTLINE_M
         moves = body_moves(self.body, state.betas, view, found.vertices)
-        evidence.lines(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), found.lines, reach_m)
+        image = imaged(moves, view, aim.size, normal.shapes + 6)
+        evidence.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
+        return contours.misfit(self.draw, found, float(image.scale.median()))[1]
 
     # -- stages -----------------------------------------------------------------------------------------------
 
@@ -185,22 +191,59 @@ class Search:
                 found.append(to_stature(side, self.stature, self.stature_m, self.prior.covariance))
         return found[: self.SHAPE_STARTS]
 
-    def outlined(self, state: State, reaches) -> tuple[State, Normal]:
-        """Everything from outlines, row widths and keypoints; ``reaches`` (m) falls from step to step."""
-        everything = range(len(state.views))
-        free = self.free(state, True, everything)
+    def outlined(self, state: State, reaches) -> State:
+        """Everything from outlines and keypoints; ``reaches`` (m) falls from step to step, as do the outlines' sigmas."""
+        free = self.free(state, True, range(len(state.views)))
         for reach in reaches:
             normal = self.complete(state, reach)
             state = self.take(state, normal, free, 3e-3)
             self.report("outline", normal.energy)
-        return state, self.complete(state, reaches[-1])
+        return state
 
     def complete(self, state: State, reach_m: float) -> Normal:
-        """The whole system at one state."""
+        """The whole system at one state; learns the outlines' standard deviations by the way."""
         normal = self.system(state, range(len(state.views)))
         for number in range(len(state.views)):
-            drawn = self.draw(state.betas, state.views[number], self.targets[number].size)
-            self.add_outline(normal, state, number, drawn, reach_m)
+            self.misfit_m[number] = self.add_outline(normal, state, number, reach_m)
+            self.sigma_m[number] = contours.sigma(self.misfit_m[number])
+        return normal
+
+    def honest(self, state: State, reach_m: float) -> Normal:
+        """The whole system with every outline as unsure as it misfits, clothes and all."""
+        self.complete(state, reach_m)
+        self.sigma_m = [max(misfit, contours.SIGMA_M[0]) for misfit in self.misfit_m]
+        return self.complete(state, reach_m)
+
+    def softened(self, state: State, steps: int, reach_m: float) -> State:
+        """Coverage instead of matched outlines, stepped with the outlines' curvature (Levenberg-Marquardt)."""
+        free = self.free(state, True, range(len(state.views)))
+        damping, curved = SOFT_DAMPING, self.complete(state, reach_m)
+        trust = self._trust(state)
+        here = self._covered(state, trust)
+        for _ in range(steps):
+            here.h = curved.h
+            trial = self.take(state, here, free, damping)
+            there = self._covered(trial, trust)
+            self.report("silhouette", there.energy)
+            if there.energy < here.energy:
+                state, here, damping = trial, there, damping / 3
+            else:
+                damping *= 9
+        return state
+
+    def _trust(self, state: State) -> list[Tensor]:
+        drawn = [
+            self.draw(state.betas, view, aim.size) for view, aim in zip(state.views, self.targets, strict=True)
+        ]
+        return [silhouettes.trust_map(self.draw, one, aim) for one, aim in zip(drawn, self.targets, strict=True)]
+
+    def _covered(self, state: State, trust: list[Tensor]) -> Normal:
+        """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
+        normal = self.system(state, range(len(state.views)))
+        for number, aim in enumerate(self.targets):
+            loss, slope = silhouettes.gradient(self.body, state, number, aim, trust[number], self.sigma_m[number])
+            normal.g[normal.columns(number)] += slope
+            normal.energy += loss
         return normal
 
 

@@ -72,13 +72,17 @@ def outline(mask: np.ndarray, labels: np.ndarray) -> Outline:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One observation at working size: ``factor`` of the photo's pixels; size (width, height) and person height px."""
+    """One observation at working size: ``factor`` of the photo's pixels; size (width, height) and person height px.
+
+    ``soft`` (H, W) is the mask's share of each pixel, ``mask`` where that is over a half.
+    """
 
     observation: Observation
     factor: float
     size: tuple[int, int]
     person_px: float
     mask: np.ndarray
+    soft: np.ndarray
     parts: np.ndarray
     outline: Outline
     keypoints: torch.Tensor
@@ -109,6 +113,6 @@ def target(observation: Observation) -> Target:
     seen = torch.where(inside & (points[:, 2] > SEEN), points[:, 2], torch.zeros_like(points[:, 2]))
     world = torch.as_tensor(observation.keypoints_world.copy(), dtype=torch.float64)
     return Target(
-        observation, factor, size, height * factor, mask, parts, outline(mask, parts),
+        observation, factor, size, height * factor, mask, soft, parts, outline(mask, parts),
         pixels, seen, world, observation.focal_px * factor,
     )  # fmt: skip
