@@ -69,10 +69,11 @@ class Source:
 
 def anny_model():
     """Return Anny with MakeHuman's full rig; the first call on a machine takes about 20 s, later ones 2 s."""
-    import anny
     import warp
 
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_ERROR  # no banner and no line per compiled module among the results
+    import anny
+
     return anny.Anny(
         rig="makehuman",
         local_changes="default",
