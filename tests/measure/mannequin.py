@@ -115,7 +115,13 @@ POINTS = {
     "LEFT_ANKLE": (0.155, 0.14, 0),
 }
 ALONG_ARM = {"RIGHT_BICEP": 0.17, "RIGHT_FOREARM": 0.36, "RIGHT_WRIST": 0.53}
-JOINTS = {"pelvis": (0, 0.9, 0), "spine1": (0, 1.0, 0), "spine3": (0, 1.2, 0)}
+JOINTS = {
+    "neck": (0, 1.47, 0),
+    "head": (0, 1.54, 0),
+    "pelvis": (0, 0.9, 0),
+    "spine1": (0, 1.0, 0),
+    "spine3": (0, 1.2, 0),
+}
 
 
 @dataclass(eq=False)

@@ -120,6 +120,11 @@ def test_vertices_of_another_mesh_are_refused(doll):
         tapes(doll, doll.template[:-1])
 
 
+def test_nan_is_called_nan(doll):
+    with pytest.raises(InputError, match="the vertices contain NaN"):
+        tapes(doll, doll.template * float("nan"))
+
+
 def test_dimensions_under_ansur_names(doll):
     values = {name: float(x) for name, x in dimensions(doll, doll.template).items()}
     assert set(values) == {

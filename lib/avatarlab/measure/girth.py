@@ -64,7 +64,9 @@ def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tenso
     crossed = ((low <= level[..., None]) & (high > level[..., None])).flatten(0, 1)
     counts = crossed.sum(-1)
     if not bool((counts >= 3).all()):
-        raise InputError(f"{name}: the cutting plane misses its body part; is this a body in the standing pose?")
+        finite = bool(torch.isfinite(height).all())
+        why = "the cutting plane misses its body part; is this a body in the standing pose?"
+        raise InputError(f"{name}: {why if finite else 'the vertices contain NaN or infinity.'}")
     row, edge = crossed.nonzero(as_tuple=True)
     first = counts.cumsum(0) - counts
     table = edge[first][:, None].repeat(1, int(counts.max()))
