@@ -3,7 +3,8 @@
 `smpl-anthropometry`: DavidBoja/SMPL-Anthropometry (MIT), SMPL-X table: fixed vertices, planes along the joints it names,
 straight 3D lengths. Reproduced with its known flaws: fixed vertices do not follow a maximum or minimum, leg girths are
 cut along the trunk, heights are 3D distances (true only upright). Its face segmentation does not exist on other meshes;
-our part labels stand in, and hips include the upper thighs so that no loop is left open.
+our part labels stand in, and hips include the upper thighs so that no loop is left open. The neck is cut along spine2-head,
+as its SMPL table has it: along the SMPL-X table's spine1-spine3 the plane leaves the neck of this mesh.
 
 `ansur`: ANSUR II, US Army 2012 (NATICK/TR-15/007, Measurer's Handbook TR-11/017), the column named in each entry. Biceps
 and forearm are measured flexed there; the mesh is relaxed, `FLEXED_M` states the difference.
@@ -73,9 +74,7 @@ PELVIS_PARTS = ("trunk", "l_thigh", "r_thigh")
 
 SMPL_ANTHROPOMETRY = {
     "head": Girth(("head",), ("HEAD_LEFT_TEMPLE",), TRUNK_AXIS, "A head circumference"),
-    "neck": Girth(
-        ("neck", "head"), ("NECK_ADAM_APPLE",), ("joint:spine1", "joint:spine3"), "B neck circumference"
-    ),
+    "neck": Girth(("neck", "head"), ("NECK_ADAM_APPLE",), ("joint:spine2", "joint:head"), "B neck circumference"),
     "chest": Girth(("trunk",), NIPPLES, TRUNK_AXIS, "D chest circumference"),
     "waist": Girth(("trunk",), ("BELLY_BUTTON", "BACK_BELLY_BUTTON"), TRUNK_AXIS, "E waist circumference"),
     "hip": Girth(PELVIS_PARTS, ("PUBIC_BONE",), TRUNK_AXIS, "F hip circumference"),
@@ -110,7 +109,7 @@ ANSUR = {
     "neck": Girth(
         ("neck", "trunk", "head"),
         ("NECK_ADAM_APPLE",),
-        ("neck_base", "skull_base"),
+        ("joint:neck", "joint:head"),
         "neckcircumference: infrathyroid, perpendicular to the neck",
     ),
     "chest": Girth(("trunk",), NIPPLES, UP, "chestcircumference: bustpoint level"),
@@ -188,10 +187,9 @@ ANSUR_HEIGHTS = {
     "chestheight": NIPPLES,
     "waistheightomphalion": ("BELLY_BUTTON",),
     "buttockheight": ("buttock",),
-    "crotchheight": ("CROTCH",),
     "kneeheightmidpatella": ("r_knee",),
 }
-"""ANSUR columns that are the height of named points above the soles."""
+"""ANSUR columns that are the height of named points above the soles; crotch height is the tape ``inside_leg``."""
 
 SHOULDER_GIRDLE = Girth(
     ("trunk", "l_upper_arm", "r_upper_arm"),

@@ -28,7 +28,9 @@ def fitting(points: Tensor, turn_deg: float = 0.0, width: int = 320, height: int
     return Camera.look_at(eye, centre, fov_deg=FOV_DEG, width=width, height=height)
 
 
-def portrait(vertices, faces, colors=SKIN, turn_deg: float = 0.0, width: int = 320, height: int = 480, around=None):
+def portrait(
+    vertices, faces, colors=SKIN, turn_deg: float = 0.0, width: int = 320, height: int = 480, around=None
+):
     """Return a shaded picture (height, width, 3) uint8-ready float array of a mesh (V, 3) m.
 
     ``colors`` is one sRGB colour or (V, 3); ``around`` (N, 3) are the points to fit instead of the mesh, so that

@@ -82,7 +82,9 @@ def family(source: Source, pose: TPose, seed: int = 0) -> Family:
     base = np.concatenate([pose.vertices[order], pose.joints])
     offset = mean - (mean @ project) @ inverse
     base = base + np.tensordot(offset, shapes, 1).reshape(base.shape)
-    return Family(source, torch.from_numpy(base).float(), torch.from_numpy(modes).float(), torch.from_numpy(project))
+    return Family(
+        source, torch.from_numpy(base).float(), torch.from_numpy(modes).float(), torch.from_numpy(project)
+    )
 
 
 def _spread(source: Source, seed: int) -> torch.Tensor:
@@ -118,4 +120,6 @@ def moved(points: torch.Tensor, weights: np.ndarray, rotations: np.ndarray) -> t
 def _corrective(weights: np.ndarray, posedirs: np.ndarray, rotations: np.ndarray) -> np.ndarray:
     features = (rotations[1:] - np.eye(3)).reshape(-1).astype(np.float32)
     offsets = posedirs.astype(np.float32) @ features
-    return np.einsum("vij,vj->vi", np.tensordot(weights, global_rotations(rotations), 1), offsets).astype(np.float32)
+    return np.einsum("vij,vj->vi", np.tensordot(weights, global_rotations(rotations), 1), offsets).astype(
+        np.float32
+    )

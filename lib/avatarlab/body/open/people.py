@@ -4,9 +4,33 @@ import torch
 
 from avatarlab.body.open.source import PHENOTYPES, Source
 
-CENTRE = {"gender": 0.5, "age": 0.68, "muscle": 0.55, "weight": 0.8, "height": 0.34, "proportions": 0.75, "cupsize": 0.55}
-SPREAD = {"gender": 1e-4, "age": 0.05, "muscle": 0.35, "weight": 0.5, "height": 0.3, "proportions": 0.3, "cupsize": 0.3}
-LOW = {"gender": 0.0, "age": 0.5, "muscle": -0.2, "weight": 0.1, "height": 0.1, "proportions": -0.3, "cupsize": -0.3}
+CENTRE = {
+    "gender": 0.5,
+    "age": 0.68,
+    "muscle": 0.55,
+    "weight": 0.8,
+    "height": 0.34,
+    "proportions": 0.75,
+    "cupsize": 0.55,
+}
+SPREAD = {
+    "gender": 1e-4,
+    "age": 0.05,
+    "muscle": 0.35,
+    "weight": 0.5,
+    "height": 0.3,
+    "proportions": 0.3,
+    "cupsize": 0.3,
+}
+LOW = {
+    "gender": 0.0,
+    "age": 0.5,
+    "muscle": -0.2,
+    "weight": 0.1,
+    "height": 0.1,
+    "proportions": -0.3,
+    "cupsize": -0.3,
+}
 HIGH = {"gender": 1.0, "age": 0.9, "muscle": 1.3, "weight": 1.6, "height": 0.8, "proportions": 1.2, "cupsize": 1.2}
 """Phenotypes beyond 0 to 1 extrapolate: average muscle alone cannot exceed BMI 24 (Anny's own range ends at the
 slim side of the surveyed people)."""
