@@ -15,7 +15,8 @@ ARM_DOWN = math.radians(75)
 
 @dataclass
 class Tube:
-    """Elliptic tube: ring k at ``centres`` (R, 3), half axes ``radii`` (R, 2) along ``across`` (2, 3), part per ring."""
+    """Elliptic tube: ring k at ``centres`` (R, 3), half axes ``radii`` (R, 2) along ``across`` (2, 3), part per
+    ring."""
 
     centres: np.ndarray
     radii: np.ndarray
@@ -126,7 +127,8 @@ JOINTS = {
 
 @dataclass(eq=False)
 class Mannequin:
-    """What measure/ needs of a Body; betas stretch it: vertices = (1 + 0.1 betas[0]) template, feet on the floor."""
+    """What measure/ needs of a Body; betas stretch it: vertices = (1 + 0.1 betas[0]) template, feet on the
+    floor."""
 
     template: torch.Tensor
     faces: torch.Tensor

@@ -11,7 +11,8 @@ REPORTED_MM = {
     "male": {"stature": (1756.2, 68.6), "waist": (940.6, 111.7), "chest": (1058.7, 87.4), "head": (574.4, 16.0)},
     "female": {"stature": (1628.5, 64.2), "waist": (860.9, 99.9), "chest": (946.9, 82.7), "head": (561.1, 19.4)},
 }
-"""Mean and SD of all 4,082 men and 1,986 women (reference body.md section 3); the file has about nine tenths of them."""
+"""Mean and SD of all 4,082 men and 1,986 women (reference body.md section 3); the file has about nine tenths of
+them."""
 
 
 @pytest.mark.parametrize("sex", SEXES)

@@ -1,8 +1,8 @@
 """Where tapes lie: edges of a body part and named points, from part labels, landmarks and vertices in any pose.
 
-What is derived from the body's labels is computed once per body. A point is a landmark, a skin ring (the centre of the
-seam between two parts, which follows the anatomy better than a rig's joint) or ``joint:<name>``, regressed from the
-vertices as SMPL-Anthropometry does.
+What is derived from the body's labels is computed once per body. A point is a landmark, a skin ring (the centre
+of the seam between two parts, which follows the anatomy better than a rig's joint) or ``joint:<name>``,
+regressed from the vertices as SMPL-Anthropometry does.
 """
 
 from functools import lru_cache
@@ -86,7 +86,8 @@ _known: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def topology(body) -> Topology:
-    """Return the Topology of ``body``, made once per body object (and again when it has moved to another device)."""
+    """Return the Topology of ``body``, made once per body object (and again when it has moved to another
+    device)."""
     found = _known.get(body)
     if found is None or found.template.device != body.template.device:
         found = _known[body] = Topology(body)

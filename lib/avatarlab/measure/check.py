@@ -9,11 +9,11 @@ ARMS_DOWN_DEG = (55.0, 89.0)
 """Upper arms below the horizontal, degrees: higher overstates the chest, lower merges arm and trunk."""
 KNEE_DEG, LEAN_DEG = 25.0, 15.0
 UNCUT_PARTS = ("head", "jaw", "l_eye", "r_eye")
-"""Where the mesh may be open (eyelids, mouth of some body files): no tape but the head's runs there, above the eyes."""
+"""Where the mesh may be open (eyelids, mouth of some body files): no tape runs there but the head's, higher up."""
 
 
 def check_standing(body, vertices: torch.Tensor) -> None:
-    """Raise InputError unless vertices (V, 3) m are this body's, finite, closed, upright, in about the standing pose."""
+    """Raise InputError unless vertices (V, 3) m are this body's, finite, closed, upright, arms down."""
     topo = topology(body)
     if tuple(vertices.shape) != (topo.vertex_count, 3):
         raise InputError(
@@ -60,7 +60,8 @@ def _check_pose(topo: Topology, vertices: torch.Tensor) -> None:
         if not ARMS_DOWN_DEG[0] <= down <= ARMS_DOWN_DEG[1] or fore[1] > 0:
             raise InputError(
                 f"body: the {word} arm hangs {down:.0f} degrees below the horizontal, expected "
-                f"{ARMS_DOWN_DEG[0]:.0f} to {ARMS_DOWN_DEG[1]:.0f} and the forearm down; pose it with poses.standing()."
+                f"{ARMS_DOWN_DEG[0]:.0f} to {ARMS_DOWN_DEG[1]:.0f} and the forearm down; "
+                "pose it with poses.standing()."
             )
         thigh, shin = at[f"{side}_knee"] - at[f"{side}_hip"], at[f"{side}_ankle"] - at[f"{side}_knee"]
         bend = float(torch.rad2deg(torch.acos(torch.cosine_similarity(thigh, shin, 0).clamp(-1, 1))))

@@ -1,13 +1,14 @@
 """The 16 measures under three named definitions, as data.
 
-`smpl-anthropometry`: DavidBoja/SMPL-Anthropometry (MIT), SMPL-X table: fixed vertices, planes along the joints it names,
-straight 3D lengths. Reproduced with its known flaws: fixed vertices do not follow a maximum or minimum, leg girths are
-cut along the trunk, heights are 3D distances (true only upright). Its face segmentation does not exist on other meshes;
-our part labels stand in, and hips include the upper thighs so that no loop is left open. The neck is cut along spine2-head,
-as its SMPL table has it: along the SMPL-X table's spine1-spine3 the plane leaves the neck of this mesh.
+`smpl-anthropometry`: DavidBoja/SMPL-Anthropometry (MIT), SMPL-X table: fixed vertices, planes along the joints
+it names, straight 3D lengths. Reproduced with its known flaws: fixed vertices do not follow a maximum or
+minimum, leg girths are cut along the trunk, heights are 3D distances (true only upright). Its face segmentation
+does not exist on other meshes: our part labels stand in, and hips include the upper thighs so that no loop is
+left open. The neck is cut along spine2-head, as its SMPL table has it: along the SMPL-X table's spine1-spine3
+the plane leaves the neck of this mesh.
 
-`ansur`: ANSUR II, US Army 2012 (NATICK/TR-15/007, Measurer's Handbook TR-11/017), the column named in each entry. Biceps
-and forearm are measured flexed there; the mesh is relaxed, `FLEXED_M` states the difference.
+`ansur`: ANSUR II, US Army 2012 (NATICK/TR-15/007, Measurer's Handbook TR-11/017), the column named in each
+entry. Biceps and forearm are measured flexed there; the mesh is relaxed, `FLEXED_M` states the difference.
 
 `iso8559`: ISO 8559-1:2017, the clause named in each entry (known from titles and paraphrase, not from the text).
 
@@ -46,7 +47,8 @@ class Girth:
 
 @dataclass(frozen=True)
 class Length:
-    """A straight length along ``path`` (each stop the mean of named points); ``vertical`` takes the height only."""
+    """A straight length along ``path`` (each stop the mean of named points); ``vertical`` takes the height
+    only."""
 
     path: tuple[tuple[str, ...], ...]
     source: str
@@ -170,8 +172,8 @@ ANSUR = {
 }
 
 FLEXED_M = {"male": {"bicep": 0.025, "forearm": 0.010}, "female": {"bicep": 0.013, "forearm": 0.005}}
-"""What ANSUR II's flexed girths exceed the relaxed mesh by, in metres, per sex: flexed = tape + this. To be calibrated;
-the figures are those of relaxed and tensed arm girths in sports anthropometry, from memory."""
+"""What ANSUR II's flexed girths exceed the relaxed mesh by, in metres, per sex: flexed = tape + this. To be
+calibrated; the figures are those of relaxed and tensed arm girths in sports anthropometry, from memory."""
 
 ANSUR_SECTIONS = {
     "chest": ("chestbreadth", "chestdepth"),
@@ -179,8 +181,8 @@ ANSUR_SECTIONS = {
     "hip": ("hipbreadth", "buttockdepth"),
     "head": ("headbreadth", "headlength"),
 }
-"""ANSUR columns for the breadth and the depth of a section. Chest breadth there is taken by caliper under the arms and
-contradicts the chest tape on this mesh (open_body.md section 7): do not fit to it."""
+"""ANSUR columns for the breadth and the depth of a section. Chest breadth there is taken by caliper under the
+arms and contradicts the chest tape on this mesh (open_body.md section 7): do not fit to it."""
 
 ANSUR_HEIGHTS = {
     "acromialheight": ACROMIA,

@@ -20,7 +20,8 @@ LINE_M, ASIDE_M = 0.052, 0.08
 
 
 def draw(body, vertices, loops: Mapping[str, Loop], labels: Mapping[str, str] | None = None) -> Figure:
-    """Draw vertices (V, 3) m of ``body`` with the ``loops`` of ``sections``; ``labels``: name -> text (the name itself).
+    """Draw vertices (V, 3) m of ``body`` with the ``loops`` of ``sections``; ``labels``: name -> text (the name
+    itself).
 
     Girths are blue, lengths orange; what lies behind the body is pale.
     """
@@ -44,7 +45,8 @@ def draw(body, vertices, loops: Mapping[str, Loop], labels: Mapping[str, str] | 
 
 
 def _spans(vertices: np.ndarray, heights: int) -> list[tuple[float, float]]:
-    """Left and right limits in metres of both pictures: room for names beside the front, for heights before the side."""
+    """Left and right limits in metres of both pictures: room for names beside the front, for heights before the
+    side."""
     reach = np.abs(vertices[:, 0]).max() + 0.36
     return [(-reach, reach), (vertices[:, 2].min() - 0.05, vertices[:, 2].max() + (heights + 0.9) * ASIDE_M)]
 

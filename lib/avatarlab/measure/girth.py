@@ -1,8 +1,9 @@
-"""Plane sections of a mesh and the tape around them: convex hull length, breadth and depth, batched, differentiable.
+"""Plane sections of a mesh and the tape around them: hull length, breadth and depth, batched, differentiable.
 
-The tape is Cauchy's formula: a convex curve is as long as the integral of its width over half a turn. Widths come from
-support values, so no hull is built and autograd is exact. A circle is exact, an ellipse converges spectrally; a polygon
-is off by at most (pi/N)^2/12 of its length (0.016 % for N = 72), and then only if every side lies on a direction.
+The tape is Cauchy's formula: a convex curve is as long as the integral of its width over half a turn. Widths
+come from support values, so no hull is built and autograd is exact. A circle is exact, an ellipse converges
+spectrally; a polygon is off by at most (pi/N)^2/12 of its length (0.016 % for N = 72), and then only if every
+side lies on a direction.
 """
 
 import math
@@ -19,7 +20,7 @@ DIRECTIONS = 72
 
 @dataclass(frozen=True)
 class Section:
-    """Tape of plane sections: ``girth``, ``breadth`` (left-right) and ``depth`` (front-back), each (...) in metres."""
+    """Tape of plane sections: ``girth``, ``breadth`` (left-right) and ``depth`` (front-back), each (...) in m."""
 
     girth: torch.Tensor
     breadth: torch.Tensor
@@ -34,7 +35,7 @@ def half_turn(count: int, dtype: torch.dtype, device: torch.device) -> torch.Ten
 
 
 def hull_widths(points: torch.Tensor, count: int = DIRECTIONS) -> torch.Tensor:
-    """Planar points (..., K, 2) in metres -> widths (..., count) of their convex hull over half a turn, in metres."""
+    """Planar points (..., K, 2) in metres -> widths (..., count) of their hull over half a turn, in metres."""
     reach = points @ half_turn(count, points.dtype, points.device)
     return reach.amax(-2) - reach.amin(-2)
 
@@ -45,7 +46,8 @@ def hull_length(points: torch.Tensor, count: int = DIRECTIONS) -> torch.Tensor:
 
 
 def plane_frame(normal: torch.Tensor) -> torch.Tensor:
-    """Unit normals (..., 3) -> frames (..., 3, 3): columns left-right, front-back (z as far as the plane allows), normal."""
+    """Unit normals (..., 3) -> frames (..., 3, 3): columns left-right, front-back (z as far as the plane
+    allows), normal."""
     front = torch.zeros_like(normal)
     front[..., 2] = 1.0
     front = front - normal[..., 2:] * normal
@@ -57,7 +59,8 @@ def plane_frame(normal: torch.Tensor) -> torch.Tensor:
 def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tensor, name: str) -> torch.Tensor:
     """Number the edges that each plane crosses, padded by repeating one of them.
 
-    ``height`` (B, n) along the normal, ``level`` (B, L) of the planes, ``edges`` (E, 2) into n -> (B, L, K) into E.
+    ``height`` (B, n) along the normal, ``level`` (B, L) of the planes, ``edges`` (E, 2) into n. Returns
+    (B, L, K) into E.
     """
     one, other = height.index_select(1, edges[:, 0]), height.index_select(1, edges[:, 1])
     low, high = torch.minimum(one, other)[:, None], torch.maximum(one, other)[:, None]
@@ -77,8 +80,8 @@ def crossing_edges(height: torch.Tensor, level: torch.Tensor, edges: torch.Tenso
 def section_points(vertices, edges, chosen, point, frame) -> torch.Tensor:
     """Crossing points of planes with edges, in the plane's axes, relative to ``point``.
 
-    ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m, ``frame`` (B, 3, 3)
-    -> (B, L, K, 2) m.
+    ``vertices`` (B, n, 3) m, ``edges`` (E, 2), ``chosen`` (B, L, K) into E, ``point`` (B, L, 3) m,
+    ``frame`` (B, 3, 3) -> (B, L, K, 2) m.
     """
     numbers = edges[chosen]
     if len(vertices) > 1:

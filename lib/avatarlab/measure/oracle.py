@@ -1,4 +1,5 @@
-"""The same girths by other means, to check by: trimesh cuts whole faces, scipy builds the hull. Slow, no gradient."""
+"""The same girths by other means, to check by: trimesh cuts whole faces, scipy builds the hull. Slow, no
+gradient."""
 
 import numpy as np
 import torch

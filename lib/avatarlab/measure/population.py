@@ -1,9 +1,9 @@
 """The population: ANSUR II statistics of 16 measures, weight and further dimensions, per sex.
 
-Values have the distribution of their quantiles; together they are a Gaussian copula: each value is a monotone map of a
-standard normal score, scores correlate linearly. SI units, ``weight`` in kg. Soldiers of about 30 years, BMI 27.7 (men)
-and 25.6 (women): not the general public. Source: ANSUR II (NATICK/TR-15/007), public release; ``ansur2.json`` is made by
-``python -m avatarlab.measure.population FOLDER``.
+Values have the distribution of their quantiles; together they are a Gaussian copula: each value is a monotone
+map of a standard normal score, scores correlate linearly. SI units, ``weight`` in kg. Soldiers of about 30
+years, BMI 27.7 (men) and 25.6 (women): not the general public. Source: ANSUR II (NATICK/TR-15/007), public
+release; ``ansur2.json`` is made by ``python -m avatarlab.measure.population FOLDER``.
 """
 
 import json
@@ -22,8 +22,8 @@ from avatarlab.measure import survey
 FILE = Path(__file__).with_name("ansur2.json")
 SEXES = ("male", "female")
 LEAST_NOISE = 1e-3
-"""Reading noise in standard deviations of the population that even an exact value is given; measures that are sums of
-others would make the covariance singular without."""
+"""Reading noise in standard deviations of the population that even an exact value is given; measures that are
+sums of others would make the covariance singular without."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Population:
         return _bent(np.asarray(value, dtype=float), self.quantiles[self.index(name)], _level_scores())
 
     def slope(self, name: str, score) -> np.ndarray:
-        """Return d value / d score at scores (...), over one unit of score so that single quantiles do not show."""
+        """Return d value / d score at scores (...), over one unit of score so that single quantiles do not
+        show."""
         return self.value(name, np.asarray(score) + 0.5) - self.value(name, np.asarray(score) - 0.5)
 
 
@@ -111,14 +112,15 @@ def percentile(sex: str, measure: str, value: float) -> float:
 
 
 Given = dict[str, float | tuple[float, float]]
-"""What is known of a person: name -> value, or (value, standard deviation of the reading), in metres (kg: weight)."""
+"""What is known of a person: name -> value, or (value, standard deviation of the reading), in metres (kg:
+weight)."""
 
 
 def conditional(sex: str, given: Given) -> tuple[np.ndarray, np.ndarray]:
     """Return what the given measures tell about all: mean (K,) and covariance (K, K) in the order of ``names``.
 
-    Conditioned in normal scores, carried to values by the slope of each measure's map (first order). Of sex 'unknown'
-    the moments of both sexes' answers, weighted by how well each explains what is given.
+    Conditioned in normal scores, carried to values by the slope of each measure's map (first order). Of sex
+    'unknown' the moments of both sexes' answers, weighted by how well each explains what is given.
     """
     if sex != "unknown":
         return _conditional(sex, given)

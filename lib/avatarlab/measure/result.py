@@ -25,7 +25,8 @@ CM = 100.0
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure: value in cm (None if withheld), its interval in cm if known, and why it is not to be trusted."""
+    """One measure: value in cm (None if withheld), its interval in cm if known, and why it is not to be
+    trusted."""
 
     value: float | None
     interval: tuple[float, float] | None = None

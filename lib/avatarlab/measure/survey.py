@@ -23,7 +23,8 @@ MEASURE_COLUMNS = {
     "arm_length": "acromionradialelength + radialestylionlength",
     **{"inside_leg": "crotchheight", "shoulder_breadth": "biacromialbreadth", "stature": "stature"},
 }
-"""Our 16 measures -> the ANSUR II column they are compared with, or a sum or difference of two (body.md section 2.1)."""
+"""Our 16 measures -> the ANSUR II column they are compared with, or a sum or difference of two (body.md section
+2.1)."""
 
 FURTHER_COLUMNS = (
     *(
@@ -50,7 +51,8 @@ LEVELS = (
 
 
 def read(folder: str | Path, sex: str) -> dict[str, np.ndarray]:
-    """Read one sex's table: name -> (N,) in metres, ``weight`` in kg; names as in MEASURE_COLUMNS, FURTHER_COLUMNS."""
+    """Read one sex's table: name -> (N,) in metres, ``weight`` in kg; names as in MEASURE_COLUMNS,
+    FURTHER_COLUMNS."""
     path = Path(folder) / FILES[sex]
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the folder that holds {' and '.join(FILES.values())}.")
@@ -80,7 +82,8 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
 
 
 def unrounded(values: np.ndarray) -> np.ndarray:
-    """Spread tied values (N,) evenly over the rounding step they were read with, sorted: quantiles then never tie."""
+    """Spread tied values (N,) evenly over the rounding step they were read with, sorted: quantiles then never
+    tie."""
     levels, counts = np.unique(values, return_counts=True)
     step = np.diff(levels).min() if len(levels) > 1 else 0.0
     within = np.concatenate([(np.arange(n) + 0.5) / n - 0.5 for n in counts])

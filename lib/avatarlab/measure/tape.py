@@ -78,10 +78,11 @@ def length(topo: Topology, vertices: torch.Tensor, rule: Length) -> torch.Tensor
 
 
 def arc_points(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str):
-    """Return what a taut tape behind the body may touch, in the plane through both ends, level from front to back.
+    """Return what a taut tape behind the body may touch, in the plane through both ends, level from front to
+    back.
 
-    Planar points (B, K, 2) m relative to the second end (those elsewhere moved onto it), the first end (B, 1, 2) and
-    the plane's frame (B, 3, 3).
+    Planar points (B, K, 2) m relative to the second end (those elsewhere moved onto it), the first end (B, 1, 2)
+    and the plane's frame (B, 3, 3).
     """
     one, other = (locate(topo, vertices, end) for end in rule.ends)
     along = torch.nn.functional.normalize(one - other, dim=-1)
@@ -122,7 +123,8 @@ def tapes(body, vertices: torch.Tensor, definition: str = "ansur") -> dict[str, 
 
 
 def dimensions(body, vertices: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Breadths, depths and heights under their ANSUR II column names: vertices (..., V, 3) m -> name -> (...) m."""
+    """Breadths, depths and heights under their ANSUR II column names: vertices (..., V, 3) m -> name -> (...)
+    m."""
     topo = topology(body)
     flat = vertices.reshape(-1, *vertices.shape[-2:])
     floor = centre(topo, flat, ("sole",))[:, 1]
