@@ -58,7 +58,7 @@ def open_notebook(page, address: str, path: str) -> None:
     """Open a notebook of the project and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{path}?reset&token={TOKEN}")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(timeout=60_000)
+    page.locator(".jp-StatusBar-Widget").get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
 
 
 PROMPTS = "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]"
@@ -66,12 +66,8 @@ PROMPTS = "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) 
 
 def run_all(page) -> None:
     """Choose Run > Run All Cells and wait until every code cell has its number."""
-    for _ in range(5):  # a click that comes before the kernel is ready does nothing
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-        page.wait_for_timeout(2_000)
-        if page.evaluate(f"{PROMPTS}.some(p => /\\[[*\\d]+\\]/.test(p.textContent))"):
-            break
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
     done = f"() => {PROMPTS}.every(p => /\\[\\d+\\]/.test(p.textContent))"
     page.wait_for_function(done, timeout=120_000, polling=300)
 
