@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from avatarlab.body import Block, Body, Person
+from avatarlab.body import Block, Body, Person, poses
 from avatarlab.body.model import SEXES
 from avatarlab.errors import InputError, number
 from avatarlab.fit import shape
-from avatarlab.fit.quality import Quality, judged
+from avatarlab.fit.quality import Quality, judged, tape_sd_cm
 from avatarlab.fit.search import Search
 from avatarlab.fit.solve import shape_system
 from avatarlab.fit.state import State, camera
@@ -27,10 +27,8 @@ STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
 REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
 """How far apart outlines may be and still pull, step by step."""
 SOFT_STEPS = 6
-SURE_ODDS = 1e4
-TEMPER = 0.3
-"""Outlines err together (clothes, pose), so the photos' evidence for a sex counts for less than its sum."""
 ON_FAILURE = ("fail", "placeholder")
+PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
 
 class FitError(InputError):
@@ -76,32 +74,49 @@ def fit(
     """Fit the body to one observation, or to two of the same person (front and side), with a known stature.
 
     stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional evidence; sex male, female or unknown
-    chooses the prior. ``seed`` draws the shape's starts; same input, same result, bit by bit, on one thread.
+    chooses the prior, unknown that of both together. ``seed`` draws the shape's starts; same input, same result, bit
+    by bit (one thread).
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
     ``steps`` of outline fitting (at least 1); fewer are faster and coarser.
     """
     observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
-    with _one_thread():
-        result = _fitted(observations, float(stature_m), body, weight_kg, sex, seed, _Clock(progress), steps)
-    if result.quality.usable:
-        return result
-    sentence = " ".join(result.quality.reasons)
+    quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
+    if not reasons:
+        with _one_thread():
+            result = _fitted(observations, float(stature_m), body, weight_kg, sex, seed, _Clock(progress), steps)
+        if result.quality.usable:
+            return result
+        quality, reasons = result.quality, result.quality.reasons
+    sentence = " ".join(reasons)
     if on_failure == "fail":
         names = ", ".join(observation.name for observation in observations)
-        raise FitError(f"{names}: no body fits. {sentence}", result.quality)
-    log.warning("no body fits, a placeholder is given out: %s", sentence)
-    return FitResult(placeholder(body, stature_m, sex), replace(result.quality, placeholder=True))
+        raise FitError(f"{names}: no body fits. {sentence}", quality)
+    return replaced(body, stature_m, sex, sentence, quality)
+
+
+def replaced(body: Body, stature_m: float, sex: str, reason: str, quality: Quality | None = None) -> FitResult:
+    """A placeholder and the report that says so, with ``reason`` and what the failed fit (None: none begun) knew."""
+    log.warning("no body fits, a placeholder is given out: %s", reason)
+    person = placeholder(body, stature_m, sex)
+    covariance = torch.as_tensor(person.state["body_covariance"]).double()
+    spread = tape_sd_cm(body, person.betas()[: len(covariance)], covariance)
+    report = Quality(
+        quality.views if quality else (), 0.0, 0.0, spread, tuple(name for name in spread if name != "stature"),
+        (PLACEHOLDER, *(quality.warnings if quality else ())), quality.reasons if quality else (reason,), False, True,
+    )  # fmt: skip
+    return FitResult(person, report)
 
 
 def placeholder(body: Body, stature_m: float, sex: str = "unknown") -> Person:
     """The population's mean body of that stature and sex, marked as placeholder."""
-    _check_person(stature_m, None, sex)
+    _check_metres(stature_m, None, sex)
     prior, stature = shape.prior(body, sex), shape.Stature(body)
     betas = shape.to_stature(prior.mean.float(), stature, float(stature_m), prior.covariance)
     covariance = shape.given_stature(prior.covariance, stature.slope(betas)[1])
     block = Block(betas, _log_variance(covariance))
+    kept = {"pose": poses.standing(), "transl": torch.zeros(3), "body_covariance": covariance}
     return Person(
-        {"body": block}, float(stature_m), sex=sex, placeholder=True, body_sha256=body.sha256,
+        {"body": block}, state=kept, stature_m=float(stature_m), sex=sex, placeholder=True, body_sha256=body.sha256,
         provenance={"made_by": "avatarlab.fit.placeholder"},
     )  # fmt: skip
 
@@ -113,26 +128,29 @@ def _checked(observations, stature_m, weight_kg, sex, on_failure, steps) -> tupl
     if on_failure not in ON_FAILURE:
         raise InputError(f"on_failure: got {on_failure!r}, expected one of {', '.join(ON_FAILURE)}.")
     number("steps", steps, 1, 100, "outline steps")
-    _check_person(stature_m, weight_kg, sex)
-    fatal = [finding.sentence for one in found for finding in one.findings if finding.fatal]
-    if fatal and on_failure == "fail":
-        raise FitError(f"{found[0].name}: {' '.join(fatal)}")
+    _check_metres(stature_m, weight_kg, sex)
     return found
 
 
-def _check_person(stature_m, weight_kg, sex) -> None:
-    """Guard what a user types; the stature's sentence speaks of centimetres, as users do."""
-    try:
-        stature_cm = 100 * float(stature_m)
-    except (TypeError, ValueError):
-        stature_cm = stature_m
-    hint = "Did you pass centimetres as metres?" if isinstance(stature_cm, float) and stature_cm > 2500 else ""
-    hint = "Did you pass metres as centimetres?" if isinstance(stature_cm, float) and stature_cm < 5 else hint
+def check_person(stature_cm, weight_kg, sex) -> float:
+    """Guard what a user types, in the user's units; return the stature in metres."""
+    size = stature_cm if isinstance(stature_cm, int | float) else 0.0
+    hint = "Did you pass metres?" if 0 < size < 3 else ""
+    hint = "Did you pass millimetres?" if size > 999 else hint
     number("stature_cm", stature_cm, *STATURE_CM, "centimetres", hint)
     if weight_kg is not None:
         number("weight_kg", weight_kg, *WEIGHT_KG, "kilograms", "Leave it out if unknown.")
     if sex not in SEXES:
         raise InputError(f"sex: got {sex!r}, expected one of {', '.join(SEXES)}.")
+    return float(stature_cm) / 100
+
+
+def _check_metres(stature_m, weight_kg, sex) -> None:
+    """The same guard where the stature comes in metres."""
+    low, high = (x / 100 for x in STATURE_CM)
+    tall = isinstance(stature_m, int | float) and high < stature_m <= STATURE_CM[1]
+    number("stature_m", stature_m, low, high, "metres", "Did you pass centimetres?" if tall else "")
+    check_person(100 * float(stature_m), weight_kg, sex)
 
 
 @contextmanager
@@ -170,32 +188,14 @@ def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, 
         state = search.posed(state, k)
     state = search.shaped(state)
     reaches = (REACHES_M + REACHES_M[-1:] * steps)[:steps]
-    state = search.outlined(state, reaches[: steps // 2])
-    odds = _choose_sex(search, state) if sex == "unknown" else None
-    state = search.outlined(state, reaches[steps // 2 :])
+    state = search.outlined(state, reaches)
     state = search.softened(state, SOFT_STEPS, reaches[-1])
     normal = search.honest(state, reaches[-1])
     slope = search.stature.slope(state.betas)[1]
     covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
     before = shape.given_stature(search.prior.covariance, slope)
-    quality = judged(search, state, covariance, before, odds)
+    quality = judged(search, state, covariance, before)
     return _result(search, state, covariance, quality, sex, weight_kg)
-
-
-def _choose_sex(search: Search, state: State) -> float:
-    """Take the prior of the sex that explains the photos clearly better; return the odds of male to female."""
-    normal = search.honest(state, REACHES_M[0])
-    h, g = shape_system(normal)
-    slope = search.stature.slope(state.betas)[1]
-    off = state.betas.double() - search.prior.mean
-    h, g = h - search.prior.precision, g - search.prior.precision @ off
-    priors = {name: shape.prior(search.body, name) for name in ("male", "female")}
-    logs = {name: shape.log_evidence(h, g, state.betas, slope, one) for name, one in priors.items()}
-    odds = float(torch.tensor(TEMPER * (logs["male"] - logs["female"])).clamp(-20, 20).exp())
-    for name, share in (("male", odds), ("female", 1 / odds)):
-        if share > SURE_ODDS:
-            search.prior = priors[name]
-    return round(odds, 9)
 
 
 def _log_variance(covariance: Tensor) -> Tensor:

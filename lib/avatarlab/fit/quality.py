@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatarlab.body import poses
+from avatarlab.body import Body, poses
 from avatarlab.fit import contours, evidence
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, body_moves, imaged
@@ -41,7 +41,6 @@ class Quality:
     views: tuple[ViewQuality, ...]
     prior_distance: float
     stature_residual_mm: float
-    sex_odds_male: float | None
     tape_sd_cm: dict[str, float]
     unseen: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -69,10 +68,10 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
     return ViewQuality(aim.observation.view, *(round(x, 4) for x in numbers))
 
 
-def tape_sd_cm(search: Search, betas: Tensor, covariance: Tensor) -> dict[str, float]:
+def tape_sd_cm(body: Body, betas: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (cm) of the tapes by the shape's covariance (S, S), to first order."""
     betas = betas.detach().clone().requires_grad_()
-    values = tapes(search.body, search.body(betas=betas, pose=poses.standing()).vertices)
+    values = tapes(body, body(betas=betas, pose=poses.standing()).vertices)
     found = {}
     for name, value in values.items():
         slope = torch.autograd.grad(value, betas, retain_graph=True)[0].double()
@@ -80,17 +79,17 @@ def tape_sd_cm(search: Search, betas: Tensor, covariance: Tensor) -> dict[str, f
     return found
 
 
-def judged(search: Search, state: State, covariance: Tensor, before: Tensor, odds: float | None) -> Quality:
+def judged(search: Search, state: State, covariance: Tensor, before: Tensor) -> Quality:
     """The whole report; covariances (S, S) of the shape after and before the photos (given stature)."""
     views = tuple(view_quality(search, state, number) for number in range(len(state.views)))
-    after = tape_sd_cm(search, state.betas, covariance)
-    prior = tape_sd_cm(search, state.betas, before)
+    after = tape_sd_cm(search.body, state.betas, covariance)
+    prior = tape_sd_cm(search.body, state.betas, before)
     unseen = tuple(name for name in after if name != "stature" and after[name] > UNKNOWN_SHARE * prior[name])
     residual = 1000 * abs(float(search.stature(state.betas).detach()) - search.stature_m)
     distance = round(search.prior.distance(state.betas), 3)
     reasons = tuple(_reasons(views, distance, residual))
     return Quality(
-        views, distance, round(residual, 4), odds, after, unseen,
+        views, distance, round(residual, 4), after, unseen,
         tuple(_warnings(search, state, views, unseen)), reasons, not reasons,
     )  # fmt: skip
 

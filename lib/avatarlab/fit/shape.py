@@ -36,12 +36,11 @@ class Stature:
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """A Gaussian over the shape components: mean (S,), covariance (S, S), its inverse, log determinant; float64."""
+    """A Gaussian over the shape components: mean (S,), covariance (S, S) and its inverse, float64."""
 
     mean: Tensor
     covariance: Tensor
     precision: Tensor
-    log_det: float
 
     def distance(self, betas: Tensor) -> float:
         """Mahalanobis distance of betas (S,)."""
@@ -53,7 +52,7 @@ def prior(body: Body, sex: str) -> Prior:
     """The body file's prior for a sex, with a little jitter where it is flat."""
     mean, covariance = (x.double() for x in body.shape_prior(sex))
     covariance = covariance + JITTER * torch.eye(len(mean), dtype=torch.float64)
-    return Prior(mean, covariance, torch.linalg.inv(covariance), float(torch.logdet(covariance)))
+    return Prior(mean, covariance, torch.linalg.inv(covariance))
 
 
 def to_stature(betas: Tensor, stature: Stature, stature_m: float, covariance: Tensor) -> Tensor:
@@ -79,16 +78,3 @@ def given_stature(covariance: Tensor, slope: Tensor) -> Tensor:
     """Covariance (S, S) of the shape once its stature, of ``slope`` (S,), is known exactly."""
     along = covariance @ slope
     return covariance - torch.outer(along, along) / (slope @ along)
-
-
-def log_evidence(h: Tensor, g: Tensor, betas: Tensor, slope: Tensor, prior: Prior) -> float:
-    """How well a prior explains what was seen, stature included: log of the integral, up to a constant.
-
-    h (S, S), g (S,): the shape's quadratic about betas (S,) without any prior, cameras and poses eliminated.
-    """
-    off = betas.double() - prior.mean
-    exact = torch.outer(slope, slope) / 1e-3**2
-    h, g = h + prior.precision + exact, g + prior.precision @ off
-    step = torch.linalg.solve(h, -g)
-    energy = off @ prior.precision @ off + g @ step
-    return float(-0.5 * (energy + torch.logdet(h) + prior.log_det))

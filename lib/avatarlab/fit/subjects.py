@@ -1,0 +1,104 @@
+"""Who is to be fitted: the entries of params.yaml checked, their photos decoded and observed.
+
+An entry holds ``name``, ``front`` and/or ``side``, ``stature_cm``, optionally ``weight_kg`` and ``sex``. A photo is a
+path (relative to the project), ``skimage:<picture>`` (only ``astronaut``), or ``rendered:<seed>`` as ``front``: a
+made-up person with both views, whose stature, sex and truth are known.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import skimage.data
+
+from avatarlab import ROOT
+from avatarlab.body import Body
+from avatarlab.errors import InputError
+from avatarlab.fit.fitting import check_person
+from avatarlab.fit.rendered import Rendered, rendered_person
+from avatarlab.photo import Observation, Photo, decode, observe
+
+VIEWS = ("front", "side")
+KEYS = ("name", *VIEWS, "stature_cm", "weight_kg", "sex")
+PICTURES = ("astronaut",)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A person to fit: photos by view, what is known, and the truth of a rendered one."""
+
+    name: str
+    photos: dict[str, Photo]
+    stature_m: float
+    weight_kg: float | None
+    sex: str
+    truth: Rendered | None = None
+
+    def observe(self) -> dict[str, Observation]:
+        """Look at every photo; InputError where one shows nobody."""
+        return {view: observe(photo, view) for view, photo in self.photos.items()}
+
+
+def read(entries: Sequence[Mapping], body: Body) -> list[Subject]:
+    """Check every entry before the first photo is looked at; InputError names entry, fault and remedy."""
+    if not entries:
+        raise InputError("subjects: the list is empty; name at least one person in params.yaml.")
+    names = [_name(entry) for entry in entries]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"subjects: {', '.join(doubled)} is there twice; give every person a name of its own.")
+    return [_subject(entry, body) for entry in entries]
+
+
+def _name(entry) -> str:
+    """The entry's name, once its keys are known to be good."""
+    if not isinstance(entry, Mapping):
+        raise InputError(f"subjects: got {entry!r}, expected `name: ..., front: ..., stature_cm: ...`.")
+    name = str(entry.get("name", ""))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise InputError(
+            f"subjects: got the name {name!r}, expected letters, digits, - and _ (it names a folder)."
+        )
+    for key in entry:
+        if key not in KEYS:
+            close = difflib.get_close_matches(str(key), KEYS, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(KEYS)}."
+            raise InputError(f"subjects.{name}: `{key}` is not known; {hint}")
+    if not any(entry.get(view) for view in VIEWS):
+        raise InputError(f"subjects.{name}: no photo; give `front`, `side` or both.")
+    return name
+
+
+def _subject(entry: Mapping, body: Body) -> Subject:
+    name, front = str(entry["name"]), str(entry.get("front") or "")
+    try:
+        if front.startswith("rendered:"):
+            return _rendered(name, front, body)
+        if entry.get("stature_cm") is None:
+            raise InputError("stature_cm is missing; the photo alone does not tell how tall somebody is.")
+        stature_cm, weight, sex = entry["stature_cm"], entry.get("weight_kg"), entry.get("sex") or "unknown"
+        stature_m = check_person(stature_cm, weight, sex)
+        photos = {view: _photo(str(entry[view])) for view in VIEWS if entry.get(view)}
+    except InputError as error:
+        raise InputError(f"subjects.{name}: {error}") from None
+    return Subject(name, photos, stature_m, weight, sex)
+
+
+def _rendered(name: str, source: str, body: Body) -> Subject:
+    seed = source.removeprefix("rendered:")
+    if not seed.isdigit():
+        raise InputError(f"front: got {source!r}, expected `rendered:` and a whole number, such as `rendered:7`.")
+    made = rendered_person(body, int(seed))
+    photos = {view: shot.photo for view, shot in made.shots.items()}
+    return Subject(name, photos, made.stature_m, None, made.sex, made)
+
+
+def _photo(source: str) -> Photo:
+    if source.startswith("skimage:"):
+        picture = source.removeprefix("skimage:")
+        if picture not in PICTURES:
+            raise InputError(f"got {source!r}, expected skimage:{PICTURES[0]} or the path of a photo.")
+        return Photo(getattr(skimage.data, picture)(), None, picture)
+    return decode(ROOT / Path(source).expanduser())
