@@ -98,7 +98,7 @@ def replaced(body: Body, stature_m: float, sex: str, reason: str, quality: Quali
     """A placeholder and the report that says so, with ``reason`` and what the failed fit (None: none begun) knew."""
     log.warning("no body fits, a placeholder is given out: %s", reason)
     person = placeholder(body, stature_m, sex)
-    covariance = torch.as_tensor(person.state["body_covariance"]).double()
+    covariance = torch.tensor(person.state["body_covariance"]).double()
     spread = tape_sd_cm(body, person.betas()[: len(covariance)], covariance)
     report = Quality(
         quality.views if quality else (), 0.0, 0.0, spread, tuple(name for name in spread if name != "stature"),

@@ -1,0 +1,34 @@
+"""The open body and one rendered person, observed and fitted once for all tests of the room."""
+
+import pytest
+
+from avatarlab.body import Body
+from avatarlab.body.model import OPEN_BODY
+from avatarlab.fit import fit
+from avatarlab.fit.rendered import rendered_person
+from avatarlab.photo import observe
+
+
+@pytest.fixture(scope="session")
+def body():
+    if not OPEN_BODY.is_file():
+        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
+    return Body.load(OPEN_BODY)
+
+
+@pytest.fixture(scope="session")
+def person(body):
+    """A rendered person with front and side view."""
+    return rendered_person(body, seed=3)
+
+
+@pytest.fixture(scope="session")
+def observed(person):
+    """What its photos show, by view."""
+    return {view: observe(shot.photo, view) for view, shot in person.shots.items()}
+
+
+@pytest.fixture(scope="session")
+def fitted(body, person, observed):
+    """The fit of both views."""
+    return fit(tuple(observed.values()), person.stature_m, body, sex=person.sex)

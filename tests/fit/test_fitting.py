@@ -1,0 +1,191 @@
+"""The whole fit: recovery of a rendered person, exact stature, same bytes, half a body, guards, placeholders."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from avatarlab import DATA
+from avatarlab.body import Person, poses
+from avatarlab.errors import InputError
+from avatarlab.fit import FitError, fit, fitting, placeholder
+from avatarlab.fit.rendered import measured_cm
+from avatarlab.fit.shape import weight_slope
+from avatarlab.measure import tapes
+from avatarlab.photo import Finding, Photo, decode, observe
+
+WOMEN = ("ibm_maxod_dog_human_profile", "tfjs_pose_warrior")
+
+
+def errors_mm(body, person, betas):
+    found = measured_cm(body, betas)
+    return {name: 10 * (found[name] - known) for name, known in person.tapes_cm.items()}
+
+
+def test_rendered_person_is_recovered(body, person, fitted):
+    front, side = fitted.quality.views
+    assert front.iou > 0.965 and side.iou > 0.94
+    assert max(front.keypoint_error_share, side.keypoint_error_share) < 0.02
+    off = errors_mm(body, person, fitted.person.betas())
+    average = errors_mm(body, person, placeholder(body, person.stature_m, person.sex).betas())
+    mean, plain = (np.mean(np.abs([*one.values()])) for one in (off, average))
+    assert mean < 9 and mean < 0.6 * plain
+    assert max(abs(off[name]) for name in ("chest", "waist", "hip")) < 30
+    assert fitted.quality.usable and not fitted.person.placeholder
+
+
+def test_camera_and_pose_are_recovered(body, person, fitted):
+    for k, shot in enumerate(person.shots.values()):
+        with torch.no_grad():
+            truth = body.joints_only(betas=person.betas, pose=shot.pose)[:22]
+            ours = body.joints_only(betas=fitted.person.betas(), pose=fitted.poses[k])[:22]
+        seen, depth = shot.camera.project(truth)
+        found, near = fitted.cameras[k].project(ours)
+        px_per_m = float(shot.camera.K[0, 0] / depth.mean())
+        assert (found - seen).norm(dim=1).median() / px_per_m < 0.025
+        assert abs(float(near[0] - depth[0])) < 0.08
+
+
+def test_stature_is_exact(body, person, fitted):
+    vertices = body(betas=fitted.person.betas(), pose=poses.standing()).vertices
+    assert abs(float(tapes(body, vertices)["stature"]) - person.stature_m) < 1e-4
+    assert fitted.quality.stature_residual_mm < 0.1
+
+
+def test_same_input_gives_same_bytes_whatever_the_threads(body, person, observed, tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        for count, name in ((1, "one.npz"), (2, "two.npz")):
+            torch.set_num_threads(count)
+            result = fit(observed["front"], person.stature_m, body, steps=3)
+            assert torch.get_num_threads() == count
+            result.person.save(tmp_path / name)
+    finally:
+        torch.set_num_threads(threads)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+def test_two_views_know_more_than_one(body, person, observed, fitted):
+    one = fit(observed["front"], person.stature_m, body, sex=person.sex)
+    assert fitted.quality.tape_sd_cm["waist"] < one.quality.tape_sd_cm["waist"]
+    assert len(one.cameras) == 1 and len(fitted.cameras) == 2
+
+
+def test_weight_is_evidence(body, person, observed):
+    light, heavy = (
+        fit(observed["front"], person.stature_m, body, weight_kg=kg, sex=person.sex, steps=4) for kg in (50, 95)
+    )
+    kg = [weight_slope(body, result.person.betas()[:48])[0] for result in (light, heavy)]
+    assert kg[1] - kg[0] > 5
+
+
+def test_half_a_body_says_what_it_does_not_know(body):
+    observation = observe(Photo(skimage.data.astronaut(), None, "astronaut"), "front")
+    result = fit(observation, 1.68, body)
+    assert result.quality.views[0].iou > 0.88 and result.quality.views[0].keypoint_error_share < 0.02
+    assert {"thigh", "calf", "ankle", "inside_leg"} <= set(result.quality.unseen)
+    assert any("legs" in text for text in result.quality.warnings)
+    legs = result.person.state["pose"][[1, 2, 4, 5]]
+    assert np.abs(legs).max() < 0.3, "unseen legs hang as they do at rest"
+
+
+def test_progress_counts_to_the_end(body, person, observed):
+    told = []
+    fit(observed["front"], person.stature_m, body, steps=2, progress=told.append)
+    assert [p.done for p in told] == list(range(1, len(told) + 1))
+    assert told[-1].done == told[-1].total and told[-1].seconds_left == 0
+    assert {p.stage for p in told} == {"pose", "rows", "outline", "silhouette"}
+    assert all(math.isfinite(p.loss) for p in told)
+
+
+def test_takes_less_than_twenty_seconds(body, person, observed):
+    begin = time.process_time()
+    fit(tuple(observed.values()), person.stature_m, body)
+    assert time.process_time() - begin < 20
+
+
+def test_person_survives_the_disk(body, fitted, tmp_path):
+    fitted.person.save(tmp_path / "person.npz")
+    again = Person.load(tmp_path / "person.npz", body.sha256)
+    assert torch.equal(again.betas(), fitted.person.betas())
+    assert again.state["camera_viewmat"].shape == (4, 4) and again.state["body_covariance"].shape == (48, 48)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stature_m": 175}, "stature_m: got 175.*1 to 2.5.*Did you pass centimetres"),
+        ({"stature_m": 0.5}, "stature_m: got 0.5"),
+        ({"stature_m": float("nan")}, "stature_m: got nan"),
+        ({"stature_m": "tall"}, "stature_m: got 'tall'"),
+        ({"weight_kg": 5}, "weight_kg: got 5, expected 20 to 300"),
+        ({"sex": "man"}, "sex: got 'man', expected one of male, female, unknown"),
+        ({"on_failure": "ignore"}, "on_failure: got 'ignore'"),
+        ({"steps": 0}, "steps: got 0"),
+        ({"observations": ()}, "observations: got 0"),
+    ],
+)
+def test_guards(body, observed, given, says):
+    arguments = {"observations": observed["front"], "stature_m": 1.7, "body": body} | given
+    with pytest.raises(InputError, match=says):
+        fit(**arguments)
+
+
+def test_metres_as_centimetres_are_named():
+    with pytest.raises(InputError, match="stature_cm: got 1.75, expected 100 to 250.*Did you pass metres"):
+        fitting.check_person(1.75, None, "male")
+    assert fitting.check_person(175, 80, "male") == 1.75
+
+
+def test_placeholder_is_the_average_of_that_stature(body):
+    person = placeholder(body, 1.81, "male")
+    assert person.placeholder and person.sex == "male"
+    vertices = body(betas=person.betas(), pose=poses.standing()).vertices
+    assert abs(float(tapes(body, vertices)["stature"]) - 1.81) < 1e-4
+    mean, _ = body.shape_prior("male")
+    assert (person.betas()[: len(mean)] - mean).norm() < 3
+
+
+def wrong(observation):
+    """The same person with keypoints of a stranger: mirrored up and down."""
+    keypoints = observation.keypoints.copy()
+    keypoints[:, 1] = keypoints[:, 1].min() + keypoints[:, 1].max() - keypoints[:, 1]
+    return replace(observation, keypoints=keypoints[::-1].copy())
+
+
+def test_a_bad_fit_is_caught(body, person, observed):
+    with pytest.raises(FitError, match="no body fits") as caught:
+        fit(wrong(observed["front"]), person.stature_m, body, steps=3)
+    assert not caught.value.quality.usable and caught.value.quality.reasons
+
+
+def test_a_bad_fit_becomes_a_marked_placeholder(body, person, observed):
+    result = fit(wrong(observed["front"]), person.stature_m, body, on_failure="placeholder", steps=3)
+    assert result.person.placeholder and result.quality.placeholder and not result.quality.usable
+    assert any("placeholder" in text for text in result.quality.warnings) and result.quality.reasons
+    assert "chest" in result.quality.unseen
+
+
+def test_an_impossible_stature_is_caught(body, observed):
+    with pytest.raises(FitError, match="standard deviations from the population"):
+        fit(observed["front"], 1.05, body, steps=2)
+
+
+def test_a_fatal_finding_stops_before_the_fit(body, observed):
+    broken = replace(observed["front"], findings=(Finding("no_person", "There is nobody.", True),))
+    with pytest.raises(FitError, match="There is nobody"):
+        fit(broken, 1.7, body)
+    assert fit(broken, 1.7, body, on_failure="placeholder").person.placeholder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((DATA / "photos").glob("*.jpg")), ids=lambda p: p.stem)
+def test_real_photos_are_fitted(body, path):
+    stature = 1.68 if path.stem in WOMEN else 1.78
+    result = fit(observe(decode(path)), stature, body)
+    (found,) = result.quality.views
+    assert result.quality.usable and found.iou > 0.82 and found.keypoint_error_share < 0.02

@@ -1,0 +1,43 @@
+"""Stature and prior: exact projection, slopes against differences."""
+
+import torch
+
+from avatarlab.body import poses
+from avatarlab.fit import shape
+from avatarlab.measure import tapes
+
+
+def test_stature_is_that_of_the_tape(body):
+    stature = shape.Stature(body)
+    betas = torch.linspace(-1, 1, 48)
+    vertices = body(betas=betas, pose=poses.standing()).vertices
+    assert abs(float(stature(betas)) - float(tapes(body, vertices)["stature"])) < 1e-6
+
+
+def test_slope_is_the_difference(body):
+    stature = shape.Stature(body)
+    betas, step = torch.zeros(48), torch.linspace(0.1, -0.1, 48)
+    value, slope = stature.slope(betas)
+    assert abs(float(stature(betas + step)) - value - float(slope @ step.double())) < 2e-4
+
+
+def test_projection_reaches_any_stature_exactly(body):
+    prior, stature = shape.prior(body, "female"), shape.Stature(body)
+    for wanted in (1.45, 1.63, 1.90):
+        betas = shape.to_stature(prior.mean.float(), stature, wanted, prior.covariance)
+        assert abs(float(stature(betas)) - wanted) < 5e-6
+
+
+def test_known_stature_leaves_no_variance_along_it(body):
+    prior = shape.prior(body, "male")
+    _, slope = shape.Stature(body).slope(prior.mean.float())
+    left = shape.given_stature(prior.covariance, slope)
+    assert abs(float(slope @ left @ slope)) < 1e-12
+    assert (left.diagonal() <= prior.covariance.diagonal() + 1e-12).all()
+
+
+def test_distance_is_mahalanobis(body):
+    prior = shape.prior(body, "male")
+    values, vectors = torch.linalg.eigh(prior.covariance)
+    two_sd = prior.mean + 2 * values[-1].sqrt() * vectors[:, -1]
+    assert abs(prior.distance(two_sd) - 2) < 1e-3
