@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from avatarlab.measure.tape import tapes
+from avatarlab.measure.tape import dimensions, tapes
 from avatarlab.measure.volume import weight_kg
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,10 @@ class Bodies:
 
 
 def read(body, vertices: torch.Tensor, names: tuple[str, ...], definition: str) -> list[torch.Tensor]:
-    """Measure standing vertices (N, V, 3): each named tape in metres, or ``weight`` in kg, as (N,)."""
+    """Measure standing vertices (N, V, 3): each named tape or dimension in metres, or ``weight`` in kg, as (N,)."""
     values = tapes(body, vertices, definition)
+    if not values.keys() >= set(names) - {"weight"}:
+        values |= dimensions(body, vertices)
     if "weight" in names:
         values["weight"] = weight_kg(body, vertices)
     return [values[name] for name in names]

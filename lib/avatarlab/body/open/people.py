@@ -45,6 +45,9 @@ TAPE_TOLERANCE = 0.002
 TOLERANCE = {"stature": 0.001, "shoulder_to_crotch": 0.006, "inside_leg": 0.004, "weight": 0.5}
 """How far a tape may be missed, in metres (weight in kg). Heights of bony points are looser: on this skin the acromion
 and the crotch are not exactly where a measurer's finger finds them."""
+LEAN = dict.fromkeys(("waistbreadth", "waistdepth", "hipbreadth", "buttockdepth"), 0.010)
+"""Breadths and depths (ANSUR's columns), metres, that the search only leans on: for the same girths Anny's sections are
+wider and flatter than people's, and tapes come first."""
 
 
 def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -35,11 +35,12 @@ ANNY_VERTEX = {
         "BACK_BELLY_BUTTON": 4165,
     },
     **{"PUBIC_BONE": 4313, "LEFT_WRIST": 10526, "RIGHT_WRIST": 3877, "RIGHT_BICEP": 1704, "RIGHT_FOREARM": 3398},
-    **{"LEFT_SHOULDER": 8262, "RIGHT_SHOULDER": 1606, "LOW_LEFT_HIP": 11026, "LEFT_THIGH": 10913},
+    **{"LEFT_SHOULDER": 8258, "RIGHT_SHOULDER": 1602, "LOW_LEFT_HIP": 11026, "LEFT_THIGH": 10913},
     **{"LEFT_CALF": 11310, "LEFT_ANKLE": 11408},
 }
 """Landmark -> vertex of Anny's own topology (anny 0.6.2), each chosen by geometry on the T-pose and looked at: tips
-farthest along their phalanx, nipples where breast-point moves most, navel where stomach-navel-out does, and so on.
+farthest along their phalanx, nipples where breast-point moves most, navel where stomach-navel-out does, and so on. The
+SHOULDERS stand for the acromia: 15 mm inside the most lateral top vertex, with which bideltoid came out 4 cm short.
 RIGHT_HEEL and RHeel share one SMPL-X number; it gets the sole vertex, so that heights measured from it are right."""
 
 
