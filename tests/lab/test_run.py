@@ -33,6 +33,7 @@ def test_results_report_figures_and_times_take_their_places(finished):
     times = json.loads((finished.root / "reports/timings/10_toy.json").read_text())
     assert 0 < times["seconds"] < 60 and set(times["cells_seconds"]) == {f"cell-0{n}" for n in range(7)}
     assert [p.name for p in (finished.root / ".run").iterdir()] == ["toy.lock"]
+    assert not list(finished.root.glob("kernel*")), "the kernel's sockets lie in the project"
 
 
 def test_same_inputs_same_bytes(finished, toy):

@@ -45,8 +45,8 @@ def execute(notebook: Path, executed: Path, parameters: dict) -> None:
 
     Raises Failure when a cell fails, Interrupted on SIGINT or SIGTERM. No kernel is left behind in any case.
     """
-    with _private_runtime(), _interruptible():
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    with _private_runtime() as folder, _interruptible():
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/kernel")
         try:
             _run_aside(notebook, executed, parameters, kernel)
         except PapermillExecutionError as error:
@@ -104,13 +104,13 @@ def _one_line(name: str, value: str) -> str:
 
 
 @contextmanager
-def _private_runtime() -> Iterator[None]:
+def _private_runtime() -> Iterator[str]:
     """Set the kernel's environment; its connection files and sockets live in a short-lived folder."""
     with tempfile.TemporaryDirectory(prefix="avatarlab-") as folder:
         former = dict(os.environ)
         os.environ.update(SETTINGS, JUPYTER_RUNTIME_DIR=folder)
         try:
-            yield
+            yield folder
         finally:
             os.environ.clear()
             os.environ.update(former)
