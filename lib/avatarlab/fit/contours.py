@@ -55,15 +55,23 @@ class Drawing:
         self.trust = torch.tensor([TRUST.get(name, 1.0) for name in names], dtype=torch.float64)[body.part]
         arms = [name in ("upper_arm", "forearm", "hand") for name in names]
         self.arm = torch.tensor(arms)[body.part]
+        self.armless = torch.nonzero(~self.arm[body.faces[:, 0]])[:, 0]
         self.head = torch.tensor([name in ("head", "jaw", "eye") for name in names])[body.part]
 
-    def __call__(self, betas: Tensor, view: ViewState, size: tuple[int, int]) -> Drawn:
-        """Draw; size (width, height) px."""
+    def __call__(self, betas: Tensor, view: ViewState, size: tuple[int, int], arms: bool = True) -> Drawn:
+        """Draw, with or without the arms; size (width, height) px. Face numbers are the body's either way."""
         with torch.no_grad():
             posed = self.body(betas=betas[None], pose=view.pose[None])
             eye = camera(view, posed.joints[0, 0], size)
-            faces = rasterize(posed.vertices[0], self.body.faces, eye).face_id.numpy()
+            faces = self.faces(posed.vertices[0], eye, arms)
         return Drawn(eye, faces, faces >= 0, self.labels[faces])
+
+    def faces(self, vertices: Tensor, eye: Camera, arms: bool = True) -> np.ndarray:
+        """The face (H, W) that each pixel sees of vertices (V, 3) m, -1 = none; the arms' only if wanted."""
+        if arms:
+            return rasterize(vertices, self.body.faces, eye).face_id.numpy()
+        found = rasterize(vertices, self.body.faces[self.armless], eye).face_id
+        return torch.where(found >= 0, self.armless[found.long()].to(found), found).numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +127,7 @@ def _lines(drawing: Drawing, vertices: Tensor, rim: Outline, aim: Target, ours, 
     if aim.side:
         trust[drawing.arm[vertices].numpy()] *= SIDE_ARM
     spacing_m = (len(aim.outline.pixels) + len(rim.pixels)) / len(ours) * _metres_per_px(aim)
-    weight = np.clip(spacing_m / 2 / CORRELATION_M, 0, 1) * trust
+    weight = np.clip(spacing_m / 2 / CORRELATION_M, 0, 1) * trust * aim.trust
     numbers = (off, normals, np.linalg.norm(apart, axis=1), weight)
     return Lines(*(torch.as_tensor(x, dtype=torch.float64) for x in numbers))
 

@@ -111,8 +111,11 @@ POSE_SIGMA = {
     **{"spine1": 0.10, "spine2": 0.10, "spine3": 0.10, "neck": 0.20, "head": 0.20, "collar": 0.12},
     **{"shoulder": 0.70, "elbow": 0.50, "wrist": 0.20, "hip": 0.45, "knee": 0.40, "ankle": 0.20, "foot": 0.08},
 }
-TWIST = {"knee": (1.0, 0.25, 0.25), "elbow": (0.5, 1.6, 0.5)}
-"""Standard deviations in rad about the standing pose, and factors per axis: knees bend about x, elbows about y."""
+SPINE = (1.2, 2.0, 2.0)
+TWIST = {"knee": (1.0, 0.25, 0.25), "elbow": (0.5, 1.6, 0.5), "spine1": SPINE, "spine2": SPINE, "spine3": SPINE}
+"""Standard deviations in rad about the standing pose, and factors per axis: knees bend about x, elbows about y, and
+the spine rather to the side (z), which a front view shows, than forward, which looks like another shape.
+"""
 
 
 def pose_sigma() -> Tensor:

@@ -54,12 +54,12 @@ def row_table(
     part_numbers, levels = rows.levels(aim)
     chosen = part_numbers == PART_NAMES.index(part)
     part_numbers, levels = part_numbers[chosen], levels[chosen]
-    small = camera.scaled(aim.factor)
+    small, drawing = camera.scaled(aim.factor), Drawing(body)
     with torch.no_grad():
         posed = body(betas=betas, pose=pose)
-        faces = rasterize(posed.vertices, body.faces, small).face_id.numpy()
+        faces = drawing.faces(posed.vertices, small, arms=False)
     depth = float(small.project(posed.joints[:1])[1])
     mm = 1000 * depth / float(small.K[0, 0])
-    ours = rows.widths(Drawing(body).labels[faces], part_numbers, levels)
+    ours = rows.widths(drawing.labels[faces], part_numbers, levels)
     theirs = rows.widths(aim.parts, part_numbers, levels)
     return RowTable(levels / aim.factor, mm * theirs.width, mm * ours.width)

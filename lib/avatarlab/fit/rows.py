@@ -16,6 +16,10 @@ TRUNK_BAND = (0.28, 0.97)
 LEG_BAND = (0.10, 0.85)
 """Share of the part's height that is used: sleeves blur the trunk's top, shoes the legs' end."""
 SIGMA_M = 0.010
+COUNTED = {"trunk": ("head", "trunk", "left_leg", "right_leg"), "left_leg": ("trunk", "left_leg"),
+           "right_leg": ("trunk", "right_leg")}  # fmt: skip
+"""Parts whose pixels count into a part's rows: photo and body draw the line between trunk and thigh differently."""
+
 BANDS = {"trunk": (TRUNK_BAND, TRUNK_ROWS), "left_leg": (LEG_BAND, LEG_ROWS), "right_leg": (LEG_BAND, LEG_ROWS)}
 
 
@@ -50,8 +54,10 @@ def levels(aim: Target) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widths(labels: np.ndarray, part: np.ndarray, row: np.ndarray) -> Widths:
-    """The longest run of each part in its row, on a label map (H, W)."""
-    ends = np.array([_run(labels[r] == p) for p, r in zip(part, row, strict=True)]).reshape(-1, 2)
+    """The longest run of each part (and those that count with it) in its row, on a label map (H, W) without arms."""
+    counted = {p: [PART_NAMES.index(n) for n in COUNTED[PART_NAMES[p]]] for p in set(part.tolist())}
+    ends = np.array([_run(np.isin(labels[r], counted[p])) for p, r in zip(part.tolist(), row, strict=True)])
+    ends = ends.reshape(-1, 2)
     return Widths(part, row, ends)
 
 
@@ -76,7 +82,7 @@ class RowPairs:
 
 
 def compare(drawing: Drawing, drawn: Drawn, aim: Target, seen: Widths) -> RowPairs:
-    """The photo's widths against the drawn body's in the same rows."""
+    """The photo's widths against the body's, drawn without arms, in the same rows."""
     ours = widths(drawn.labels, seen.part, seen.row)
     both = np.isfinite(ours.width) & np.isfinite(seen.width)
     left = ours.ends[both, 0].astype(int)

@@ -10,7 +10,7 @@ from torch import Tensor
 from avatarlab.body import Body, poses
 from avatarlab.body.layout import JOINT
 from avatarlab.fit import contours, evidence, rows, silhouettes
-from avatarlab.fit.contours import Drawing, Drawn
+from avatarlab.fit.contours import Drawing
 from avatarlab.fit.evidence import DOUBLE, Normal
 from avatarlab.fit.keypoints import Keypoints
 from avatarlab.fit.shape import Prior, Stature, to_stature, weight_slope
@@ -80,11 +80,12 @@ class Search:
         evidence.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         evidence.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
 
-    def add_rows(self, normal: Normal, state: State, number: int, drawn: Drawn) -> None:
+    def add_rows(self, normal: Normal, state: State, number: int) -> None:
         """The row widths of one view."""
         aim, view = self.targets[number], state.views[number]
         if not len(self.seen[number].row):
             return
+        drawn = self.draw(state.betas, view, aim.size, arms=False)
         pairs = rows.compare(self.draw, drawn, aim, self.seen[number])
         if not len(pairs.off):
             return
@@ -171,8 +172,7 @@ class Search:
             for _ in range(steps):
                 normal = self.system(trial, everything)
                 for number in everything:
-                    drawn = self.draw(trial.betas, trial.views[number], self.targets[number].size)
-                    self.add_rows(normal, trial, number, drawn)
+                    self.add_rows(normal, trial, number)
                 energy = normal.energy
                 trial = self.take(trial, normal, free, 1e-2)
                 self.report("rows", energy)

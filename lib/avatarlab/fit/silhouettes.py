@@ -68,4 +68,4 @@ def trust_map(drawing: Drawing, drawn: Drawn, aim: Target) -> Tensor:
     face = np.zeros(nearest.max() + 1, np.int64)
     face[nearest[drawn.mask]] = drawn.faces[drawn.mask]
     trust = np.where(drawn.mask, inside.numpy()[face[nearest]], outside.numpy()[face[nearest]])
-    return torch.as_tensor(trust * (away < RIM_PX), dtype=torch.float32)
+    return torch.as_tensor(aim.trust * trust * (away < RIM_PX), dtype=torch.float32)

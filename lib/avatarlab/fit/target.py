@@ -17,6 +17,7 @@ BORDER_PX = 2
 NORMAL_PULL, LABEL_PULL = 0.06, 0.10
 """What opposite normals or another part count for in the search for the nearest outline point, of person heights / 2."""
 SEEN = 0.5
+TURNED_TRUST = 0.5
 
 GROUPS = {
     **{part: "head" for part in ("head", "jaw", "neck", "l_eye", "r_eye")},
@@ -89,6 +90,11 @@ class Target:
     seen: torch.Tensor
     world: torch.Tensor
     focal_px: float
+
+    @property
+    def trust(self) -> float:
+        """What the outline counts: less where a front view is turned, since depth then passes for breadth."""
+        return TURNED_TRUST if "turned" in self.observation.codes else 1.0
 
     @property
     def side(self) -> bool:
