@@ -5,14 +5,33 @@ import numpy as np
 from avatarlab.fit import rows
 from avatarlab.fit.contours import overlap
 from avatarlab.fit.target import outline
+from avatarlab.photo.observation import PART_NAMES
+
+TRUNK, LEFT_ARM, LEFT_LEG = (PART_NAMES.index(name) for name in ("trunk", "left_arm", "left_leg"))
 
 
-def test_width_is_that_of_the_longest_run():
-    labels = np.zeros((5, 20), np.uint8)
-    labels[2, 3:5] = labels[2, 8:15] = 2
-    found = rows.widths(labels, np.array([2, 2]), np.array([2, 3]))
-    assert found.ends[0].tolist() == [8, 15] and found.width[0] == 7
-    assert np.isnan(found.width[1])
+def row(*runs, size=20):
+    """A label map of one row with runs (start, stop, label)."""
+    labels = np.zeros((1, size), np.uint8)
+    for start, stop, label in runs:
+        labels[0, start:stop] = label
+    return labels
+
+
+def width(labels, part):
+    return rows.widths(labels, np.array([part]), np.array([0])).width[0]
+
+
+def test_the_trunk_reaches_from_end_to_end_and_a_leg_is_its_longest_run():
+    assert width(row((3, 5, TRUNK), (8, 15, TRUNK)), TRUNK) == 12
+    assert width(row((3, 5, LEFT_LEG), (8, 15, LEFT_LEG)), LEFT_LEG) == 7
+    assert width(row((3, 9, TRUNK), (9, 15, LEFT_LEG)), TRUNK) == 12
+    assert np.isnan(width(row(), TRUNK))
+
+
+def test_where_an_arm_touches_there_is_no_width():
+    assert np.isnan(width(row((3, 9, TRUNK), (9, 12, LEFT_ARM)), TRUNK))
+    assert width(row((3, 9, TRUNK), (14, 17, LEFT_ARM)), TRUNK) == 6
 
 
 def test_what_leaves_the_picture_has_no_width():

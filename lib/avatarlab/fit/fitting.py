@@ -198,6 +198,12 @@ def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, 
     return _result(search, state, covariance, quality, sex, weight_kg)
 
 
+def _skin(targets) -> dict[str, torch.Tensor]:
+    """Return the skin colour (3,) sRGB 0..1 of the first view whose face shows it, as lit in the photo."""
+    samples = [aim.observation.skin for aim in targets if aim.observation.skin is not None]
+    return {"skin_srgb": torch.as_tensor(samples[0].rgb).float()} if samples else {}
+
+
 def _log_variance(covariance: Tensor) -> Tensor:
     return covariance.diagonal().clamp_min(1e-8).log().float()
 
@@ -210,7 +216,7 @@ def _result(search: Search, state: State, covariance: Tensor, quality: Quality, 
         full = replace(view, log_focal=view.log_focal - torch.tensor(aim.factor).log())
         cameras.append(camera(full, pelvis, (aim.observation.width, aim.observation.height)))
     kept = {"pose": state.views[0].pose, "camera_viewmat": cameras[0].viewmat, "camera_k": cameras[0].K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": covariance}
+    kept |= {"transl": torch.zeros(3), "body_covariance": covariance} | _skin(search.targets)
     person = Person(
         {"body": Block(state.betas, _log_variance(covariance))}, search.stature_m, state=kept, sex=sex,
         weight_kg=weight_kg, body_sha256=search.body.sha256, provenance={"made_by": "avatarlab.fit"},

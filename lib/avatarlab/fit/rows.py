@@ -11,6 +11,8 @@ from avatarlab.fit.state import Image
 from avatarlab.fit.target import Target
 from avatarlab.photo.observation import PART_NAMES
 
+ARMS = tuple(PART_NAMES.index(name) for name in ("left_arm", "right_arm"))
+TOUCH_PX = 3
 TRUNK_ROWS, LEG_ROWS = 24, 8
 TRUNK_BAND = (0.28, 0.97)
 LEG_BAND = (0.10, 0.85)
@@ -54,23 +56,27 @@ def levels(aim: Target) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widths(labels: np.ndarray, part: np.ndarray, row: np.ndarray) -> Widths:
-    """The longest run of each part (and those that count with it) in its row, on a label map (H, W) without arms."""
-    counted = {p: [PART_NAMES.index(n) for n in COUNTED[PART_NAMES[p]]] for p in set(part.tolist())}
-    ends = np.array([_run(np.isin(labels[r], counted[p])) for p, r in zip(part.tolist(), row, strict=True)])
-    ends = ends.reshape(-1, 2)
-    return Widths(part, row, ends)
+    """The parts' extent in their rows on a label map (H, W): the trunk from end to end, of a leg the longest run.
+
+    A row in which an arm touches the end has no width: there the part map was cut, not the picture.
+    """
+    ends = [_ends(labels[r], PART_NAMES[p]) for p, r in zip(part.tolist(), row, strict=True)]
+    return Widths(part, row, np.array(ends, float).reshape(-1, 2))
 
 
-def _run(line: np.ndarray) -> tuple[float, float]:
-    """Start and end (px) of the longest run of True, NaN without one or where it leaves the picture."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(np.int8), [0]])))
+def _ends(line: np.ndarray, part: str) -> tuple[float, float]:
+    """Start and end (px) of a part, with what counts as it, in a row of labels; NaN if absent, cut off or covered."""
+    counted = np.isin(line, [PART_NAMES.index(name) for name in COUNTED[part]])
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], counted.astype(np.int8), [0]])))
     if not len(edges):
         return np.nan, np.nan
     starts, stops = edges[::2], edges[1::2]
     best = (stops - starts).argmax()
-    if starts[best] == 0 or stops[best] == len(line):
+    start, stop = (starts[0], stops[-1]) if part == "trunk" else (starts[best], stops[best])
+    around = line[max(start - TOUCH_PX, 0) : start], line[stop : stop + TOUCH_PX]
+    if start == 0 or stop == len(line) or any(np.isin(ARMS, side).any() for side in around):
         return np.nan, np.nan
-    return float(starts[best]), float(stops[best])
+    return float(start), float(stop)
 
 
 @dataclass(frozen=True, eq=False)
