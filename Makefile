@@ -30,8 +30,8 @@ lab: $(STAMP)  ## JupyterLab on this machine
 report: $(STAMP)  ## a page with all reports; open the address it prints
 	python -m avatarlab.lab.report
 
-bench: $(STAMP)  ## run the benchmarks in bench/
-	for file in bench/bench_*.py; do echo "== $$file"; python "$$file" || exit 1; done
+bench: $(STAMP) $(BODY)  ## time what has a budget, into reports/metrics/bench.json
+	python bench/record.py
 
 lint: $(STAMP)  ## style of code and notebooks, deps of stages
 	ruff check lib tests bench notebooks
