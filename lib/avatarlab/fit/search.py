@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -135,8 +135,7 @@ class Search:
 
     def _keypoint_steps(self, state: State, number: int, stages, steps: int) -> tuple[State, float]:
         alone = State(state.betas, (state.views[number],))
-        one = Search.__new__(Search)
-        one.__dict__.update(self.__dict__, targets=(self.targets[number],), weight_kg=None)
+        one = replace(self, targets=(self.targets[number],), weight_kg=None)
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
             for _ in range(steps):

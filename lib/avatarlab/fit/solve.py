@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.fit.evidence import DOUBLE, Normal
+from avatarlab.fit.state import CAMERA, PER_VIEW
 
 TURN_LIMIT = 0.35
 """Longest step of any angle (rad)."""
@@ -32,8 +33,8 @@ def constrained_step(normal: Normal, slope: Tensor, missing: float, damping: flo
 
 def _turns(step: Tensor, normal: Normal) -> Tensor:
     """The angles of a step: all but shape, shifts and focal."""
-    rest = step[normal.shapes :].reshape(-1, 70)
-    return torch.cat([rest[:, :3], rest[:, 7:]], 1)
+    rest = step[normal.shapes :].reshape(-1, PER_VIEW)
+    return torch.cat([rest[:, :3], rest[:, CAMERA:]], 1)
 
 
 def _limit(part: Tensor, limit: float) -> float:
