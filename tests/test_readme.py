@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -30,6 +31,16 @@ def test_make_knows_the_target(command):
 def test_modules_that_are_called_exist(command):
     path = ROOT / "lib" / command.replace(".", "/")
     assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.S))
+def test_python_runs_as_printed(snippet, tmp_path):
+    if not (ROOT / "models/body/smplx_open.npz").exists():
+        pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "avatar.glb").stat().st_size > 100_000
 
 
 def test_links_and_pictures_lead_somewhere():

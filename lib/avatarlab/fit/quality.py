@@ -119,7 +119,7 @@ def _warnings(search: Search, state: State, views, unseen):
     if len(state.views) == 2 and (off := _disagreement(state)) > 0.35:
         yield f"The two photos show poses that differ by {np.degrees(off):.0f} degrees; take both in one pose."
     if unseen:
-        yield f"Not seen in the photos, so only the average for this stature: {', '.join(unseen).replace('_', ' ')}."
+        yield f"Not seen in the photos, so guessed from what is seen and the population: {', '.join(unseen).replace('_', ' ')}."
 
 
 def _disagreement(state: State) -> float:
