@@ -25,10 +25,13 @@ TOY = """stages:
       - notebooks/10_toy.ipynb
     params: [base, toy]
     outs:
-      - data/toy
-      - reports/10_toy.html
+      - data/toy:
+          persist: true
+      - reports/10_toy.html:
+          persist: true
       - reports/metrics/10_toy.json:
           cache: false
+          persist: true
 """
 
 
@@ -117,19 +120,21 @@ def test_repro_twice_gives_the_same_lock_and_nothing_to_do_is_quick(toy):
     assert sorted(line[3:] for line in dirty) == ["dvc.lock", "reports/"]
 
 
-def test_after_a_failure_checkout_brings_back_the_last_good_results(toy):
+def test_after_a_failure_the_last_good_results_are_still_there(toy):
     call(toy.root, "dvc", "repro")
     good = toy.results()
     toy.write(*CELLS[:4], "assert False, 'claim not met'")
     failed = call(toy.root, "dvc", "repro", check=False)
     assert failed.returncode != 0
     assert "10_toy.ipynb, cell 5: AssertionError: claim not met" in failed.stderr
-    call(toy.root, "dvc", "checkout")
     results = toy.results()
     assert results.pop(".run/toy/failed.html")
-    assert {k: v for k, v in results.items() if "metrics" not in k} == {
-        k: v for k, v in good.items() if "metrics" not in k
-    }
+    assert results == good
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dvc_deletes_no_result_before_a_run(stage):
+    assert all(next(iter(out.values())).get("persist") for out in STAGES[stage]["outs"])
 
 
 def test_ctrl_c_in_repro_leaves_nothing_half_written(toy):

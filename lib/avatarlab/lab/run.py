@@ -157,9 +157,7 @@ def explain(stage: str, error: Exception) -> str:
     return f"{error}"
 
 
-RECOVERY = (
-    "Earlier results are untouched; under `dvc repro`, which removes them first, `dvc checkout` brings them back."
-)
+RECOVERY = "Earlier results are untouched."
 
 
 def main(argv: list[str] | None = None) -> int:
