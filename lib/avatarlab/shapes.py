@@ -12,7 +12,7 @@ def expect(name: str, x, shape: tuple, **sizes: int) -> None:
     tail = wanted[1:] if wanted[:1] == (...,) else wanted
     fits = len(got) == len(tail) if tail is wanted else len(got) >= len(tail)
     bound = dict(sizes)
-    for want, have in zip(tail, got[len(got) - len(tail):] if fits else (), strict=False):
+    for want, have in zip(tail, got[len(got) - len(tail) :] if fits else (), strict=False):
         size = bound.setdefault(want, have) if isinstance(want, str) else want
         fits &= size == have
     if not fits:
