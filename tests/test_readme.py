@@ -9,7 +9,8 @@ import pytest
 from avatarlab import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(?:sh|bash|console)?\n(.*?)```", README, re.S)
+FENCED = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
+BLOCKS = [text for language, text in FENCED if language in ("", "sh")]
 COMMANDS = [
     line.strip() for block in BLOCKS for line in block.splitlines() if re.match(r"\s*(make|dvc|python -m) ", line)
 ]
@@ -34,7 +35,7 @@ def test_modules_that_are_called_exist(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.S))
+@pytest.mark.parametrize("snippet", [text for language, text in FENCED if language == "python"])
 def test_python_runs_as_printed(snippet, tmp_path):
     if not (ROOT / "models/body/smplx_open.npz").exists():
         pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")

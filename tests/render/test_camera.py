@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,12 @@ def test_projects_by_the_pinhole_formula(camera):
     pixels, depth = camera.project(torch.tensor([[0.2, -0.1, 2.0], [0.0, 0.0, 5.0]]))
     assert torch.allclose(pixels, torch.tensor([[37.0, 21.5], [32.0, 24.0]]))
     assert depth.tolist() == [2.0, 5.0]
+
+
+@pytest.mark.parametrize("kind", [list, np.array, lambda v: torch.tensor(v, dtype=torch.float64)])
+def test_look_at_takes_numbers_of_any_kind(kind):
+    camera = Camera.look_at(kind([0.0, 1.0, 3.0]), (0, np.float64(1), 0), fov_deg=40, width=20, height=10)
+    assert camera.eye == pytest.approx([0, 1, 3])
 
 
 def test_look_at_centres_its_target_with_up_upwards_and_left_of_the_person_on_the_right():

@@ -25,7 +25,7 @@ class Camera:
 
     def __post_init__(self):
         for name, shape in (("viewmat", (4, 4)), ("K", (3, 3))):
-            object.__setattr__(self, name, _matrix(name, getattr(self, name), shape))
+            object.__setattr__(self, name, _tensor(name, getattr(self, name), shape))
         for name in ("width", "height"):
             object.__setattr__(self, name, _pixels(name, getattr(self, name)))
         _check_rigid(self.viewmat.detach())
@@ -39,7 +39,8 @@ class Camera:
 
         Give either ``focal_px`` or the vertical angle of view ``fov_deg``; the axis meets the image's middle.
         """
-        eye, target, up = (_vector(name, v) for name, v in (("eye", eye), ("target", target), ("up", up)))
+        eye, target = _tensor("eye", eye, (3,)), _tensor("target", target, (3,))
+        up = _tensor("up", up, (3,)).to(torch.promote_types(eye.dtype, target.dtype))
         forward = _unit(target - eye, "eye and target are the same point; move one of them.")
         right = _unit(torch.linalg.cross(forward, up), "up is parallel to the viewing direction; choose another.")
         rotation = torch.stack([right, torch.linalg.cross(forward, right), forward])
@@ -99,19 +100,12 @@ class Camera:
         return replace(self, viewmat=self.viewmat.to(target), K=self.K.to(target))
 
 
-def _matrix(name: str, value, shape: tuple) -> Tensor:
+def _tensor(name: str, value, shape: tuple) -> Tensor:
     tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float32)
     tensor = tensor if tensor.dtype == torch.float64 else tensor.to(torch.float32)
     expect(name, tensor, shape)
     if not torch.isfinite(tensor).all():
         raise ValueError(f"{name}: contains NaN or infinity.")
-    return tensor
-
-
-def _vector(name: str, value) -> Tensor:
-    tensor = torch.as_tensor(value)
-    tensor = tensor if tensor.is_floating_point() else tensor.to(torch.float32)
-    expect(name, tensor, (3,))
     return tensor
 
 
