@@ -1,4 +1,4 @@
-"""What every room's tests share: one thread per process, and a real Chromium where one is installed."""
+"""What every room's tests share: one thread per process, the open body, and a real Chromium."""
 
 import os
 import shutil
@@ -6,6 +6,9 @@ import shutil
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything loads a maths library; two cores serve all tests
 
 import pytest
+
+from avatarlab.body import Body
+from avatarlab.body.model import OPEN_BODY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -15,6 +18,14 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 ]
+
+
+@pytest.fixture(scope="session")
+def open_body() -> Body:
+    """The open body; skips where stage 10_body has not run (`make test` runs it first)."""
+    if not OPEN_BODY.is_file():
+        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
+    return Body.load(OPEN_BODY)
 
 
 @pytest.fixture(scope="session")

@@ -25,13 +25,6 @@ def made_body(made_path):
     return Body.load(made_path)
 
 
-@pytest.fixture(scope="session")
-def open_body():
-    if not OPEN_BODY.is_file():
-        pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")
-    return Body.load(OPEN_BODY)
-
-
 @pytest.fixture(scope="session", params=["made", "open"])
 def body_and_path(request):
     """Each body with its file; the open one skips where it is not built."""

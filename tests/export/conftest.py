@@ -11,8 +11,7 @@ import pytest
 from tube import Tube
 
 from avatarlab import ROOT
-from avatarlab.body import Block, Body, Person
-from avatarlab.body.model import OPEN_BODY
+from avatarlab.body import Block, Person
 from avatarlab.export import reduce_body
 
 HERE = Path(__file__).parent
@@ -21,13 +20,6 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="session")
 def tube() -> Tube:
     return Tube()
-
-
-@pytest.fixture(scope="session")
-def open_body() -> Body:
-    if not OPEN_BODY.exists():
-        pytest.skip("models/body/smplx_open.npz is not built; run `make repro` first")
-    return Body.load(OPEN_BODY)
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,14 @@
 
 import pytest
 
-from avatarlab.body import Body
-from avatarlab.body.model import OPEN_BODY
 from avatarlab.fit import fit
 from avatarlab.fit.rendered import rendered_person
 from avatarlab.photo import observe
 
 
 @pytest.fixture(scope="session")
-def body():
-    if not OPEN_BODY.is_file():
-        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
-    return Body.load(OPEN_BODY)
+def body(open_body):
+    return open_body
 
 
 @pytest.fixture(scope="session")

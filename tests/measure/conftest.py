@@ -1,23 +1,15 @@
-"""A mannequin whose tapes are known in closed form, and the open body where it is built."""
+"""A mannequin whose tapes are known in closed form."""
 
 import pytest
 import torch
 from mannequin import mannequin
 
-from avatarlab.body import Body, poses
-from avatarlab.body.model import OPEN_BODY
+from avatarlab.body import poses
 
 
 @pytest.fixture(scope="session")
 def doll():
     return mannequin()
-
-
-@pytest.fixture(scope="session")
-def open_body():
-    if not OPEN_BODY.is_file():
-        pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")
-    return Body.load(OPEN_BODY)
 
 
 @pytest.fixture(scope="session")

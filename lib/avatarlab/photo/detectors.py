@@ -16,7 +16,6 @@ import numpy as np
 
 KEYPOINTS = 33
 FACE_POINTS = 478
-HAND_POINTS = 21
 _LOCK = threading.Lock()
 
 

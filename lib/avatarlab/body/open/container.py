@@ -1,7 +1,6 @@
 """The file: everything the smplx package reads, in the order and types it wants, and a header that says the rest."""
 
 import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from avatarlab.body.layout import (
 )
 from avatarlab.body.open.face_points import CONTOUR, INNER
 from avatarlab.body.open.rig import TPose
-from avatarlab.body.open.shape import Prior, ShapeSpace
+from avatarlab.body.open.shape import COMPONENTS, Prior, ShapeSpace
 from avatarlab.body.open.source import Source
 from avatarlab.body.open.vertex_order import permutation
 from avatarlab.files import write_npz
@@ -118,7 +117,7 @@ def header(source: Source, arrays: dict[str, np.ndarray], provenance: dict) -> d
         "licences": LICENCES,
         "sha256": digest,
         "skin_vertices": len(source.vertices),
-        "shape_components": 48,
+        "shape_components": COMPONENTS,
         "expression_names": list(ARKIT_NAMES),
         "parts": list(PARTS),
         "landmarks": LANDMARKS,
@@ -129,5 +128,5 @@ def write(path: Path, source: Source, arrays: dict[str, np.ndarray], provenance:
     """Write the body file; its name must start with ``smplx_``, from which smplx.create takes the model type."""
     assert path.name.startswith("smplx_"), path
     head = header(source, arrays, provenance)
-    write_npz(path, arrays, json.loads(json.dumps(head)))
+    write_npz(path, arrays, head)
     return head
