@@ -1,4 +1,4 @@
-"""Fit lib/avatarlab/fit/keypoints.json: what MediaPipe's keypoints are on the body, from rendered people.
+"""Fit lib/avatarlab/photo/keypoints.json: what MediaPipe's keypoints are on the body, from rendered people.
 
     python bench/calibrate_keypoints.py [people]      about 2 s a person; prints the error before and after, in mm
 
@@ -13,9 +13,9 @@ import torch
 from avatarlab.body import Body
 from avatarlab.body.layout import JOINT
 from avatarlab.files import write_json
-from avatarlab.fit import rendered
-from avatarlab.fit.keypoints import TABLE
+from avatarlab.people import rendered
 from avatarlab.photo import detectors
+from avatarlab.photo.keypoints import TABLE
 
 J = "joint:"
 FACE = {0: ("nose", "leye", "reye", J + "head")}

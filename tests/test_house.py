@@ -11,9 +11,10 @@ PACKAGE = ROOT / "lib" / "avatarlab"
 FLOORS = {
     **dict.fromkeys(("lab", "body", "render"), 1),
     **dict.fromkeys(("photo", "measure", "motion"), 2),
-    **dict.fromkeys(("fit", "person", "splats", "talk"), 3),
-    "export": 4,
-    "service": 5,
+    "people": 3,
+    **dict.fromkeys(("fit", "person", "splats", "talk"), 4),
+    "export": 5,
+    "service": 6,
 }
 """Room -> floor; the modules right under avatarlab/ are the ground. A room may import from lower floors only."""
 CONFINED = {

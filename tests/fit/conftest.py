@@ -3,7 +3,7 @@
 import pytest
 
 from avatarlab.fit import fit
-from avatarlab.fit.rendered import rendered_person
+from avatarlab.people.rendered import rendered_person
 from avatarlab.photo import observe
 
 

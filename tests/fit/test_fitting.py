@@ -13,9 +13,9 @@ from avatarlab import DATA
 from avatarlab.body import Person, poses
 from avatarlab.errors import InputError
 from avatarlab.fit import FitError, fit, fitting, placeholder
-from avatarlab.fit.rendered import measured_cm
 from avatarlab.fit.shape import weight_slope
 from avatarlab.measure import tapes
+from avatarlab.people.rendered import measured_cm
 from avatarlab.photo import Finding, Photo, decode, observe
 
 WOMEN = ("ibm_maxod_dog_human_profile", "tfjs_pose_warrior")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from avatarlab.fit.pictures import overlaid, row_table
-from avatarlab.fit.rendered import rendered_person
+from avatarlab.people.rendered import rendered_person
 
 
 def test_overlay_is_drawn_over_the_person(body, person, observed, fitted):

@@ -5,9 +5,9 @@ import math
 import torch
 
 from avatarlab.body import poses
-from avatarlab.fit.keypoints import Keypoints
 from avatarlab.fit.search import placed
 from avatarlab.fit.state import PER_VIEW, State, body_moves, camera, imaged, start_view
+from avatarlab.photo.keypoints import Keypoints
 
 
 def pixels(body, state, points, size=(300, 400)):

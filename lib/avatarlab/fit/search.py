@@ -12,11 +12,11 @@ from avatarlab.body.layout import JOINT
 from avatarlab.fit import contours, evidence, rows, silhouettes
 from avatarlab.fit.contours import Drawing
 from avatarlab.fit.evidence import DOUBLE, Normal
-from avatarlab.fit.keypoints import Keypoints
 from avatarlab.fit.shape import Prior, Stature, to_stature, weight_slope
 from avatarlab.fit.solve import constrained_step
 from avatarlab.fit.state import PER_VIEW, State, ViewState, body_moves, imaged, start_view, with_view
 from avatarlab.fit.target import Target
+from avatarlab.photo.keypoints import Keypoints
 
 WEIGHT_SIGMA = 0.03
 """Share of the weight by which volume x density misses it: clothes, a meal, the density itself."""

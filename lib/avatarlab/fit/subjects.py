@@ -17,7 +17,7 @@ from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.fit.fitting import check_person
-from avatarlab.fit.rendered import Rendered, rendered_person
+from avatarlab.people.rendered import Rendered, rendered_person
 from avatarlab.photo import Observation, Photo, decode, observe
 
 VIEWS = ("front", "side")

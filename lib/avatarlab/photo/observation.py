@@ -9,7 +9,10 @@ from avatarlab.errors import InputError
 from avatarlab.files import read_npz, write_npz
 from avatarlab.shapes import expect
 
-SCHEMA = "avatarlab.observation/1"
+SCHEMA = "avatarlab.observation/2"
+CAPTURES = ("studio", "everyday", "photo")
+"""How an outline came about, which decides how far it is trusted: ``studio`` is an exact mask of tight clothes,
+``everyday`` any other mask of clothed people, ``photo`` what ``observe`` found in a picture."""
 PART_NAMES = ("background", "head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
 
 
@@ -47,7 +50,8 @@ class Observation:
     keypoints (33, 3): MediaPipe order, x, y in px, visibility 0..1; keypoints_world (33, 3) m, hips at 0, x right,
     y down, z away from the camera. mask (H, W) bool; confidence (H, W) uint8 is the network's mask x 255, unrefined.
     parts (H, W) uint8 indexes PART_NAMES (left and right are the person's own). face (478, 3) px. focal_source is
-    "exif" or "assumed". yaw_deg: 0 faces the camera, positive turns to the person's left (towards image right).
+    "exif" or "assumed", ``capture`` one of CAPTURES. yaw_deg: 0 faces the camera, positive turns to the person's left
+    (towards image right).
     """
 
     PART_NAMES = PART_NAMES
@@ -68,8 +72,11 @@ class Observation:
     skin: SkinSample | None
     findings: tuple[Finding, ...]
     name: str = "photo"
+    capture: str = "photo"
 
     def __post_init__(self):
+        if self.capture not in CAPTURES:
+            raise InputError(f"capture: got {self.capture!r}, expected one of {', '.join(CAPTURES)}.")
         image = (self.height, self.width)
         expect("keypoints", self.keypoints, (33, 3))
         expect("keypoints_world", self.keypoints_world, (33, 3))
@@ -113,7 +120,7 @@ class Observation:
             raise InputError(f"{path}: damaged observation ({error}); observe the photo again.") from None
 
 
-_PLAIN = ("width", "height", "focal_px", "focal_source", "view", "yaw_deg", "name")
+_PLAIN = ("width", "height", "focal_px", "focal_source", "view", "yaw_deg", "name", "capture")
 _ARRAYS = ("keypoints", "keypoints_world", "mask", "confidence", "parts", "face")
 
 

@@ -1,0 +1,44 @@
+"""Weights on disk: float16, a full card, nothing half-written, nothing but safetensors read."""
+
+import pytest
+import torch
+
+from avatarlab import ROOT, weights
+from avatarlab.errors import InputError
+
+CARD = {"data": "none", "parameters": 3, "commit": "abc", "metrics": {}, "licence": "Apache-2.0"}
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "a.safetensors"
+    weights.save(path, {"w": torch.tensor([0.5, -2.0]), "n": torch.tensor([3])}, CARD)
+    tensors, card = weights.load(path)
+    assert tensors["w"].tolist() == [0.5, -2.0] and tensors["w"].dtype == torch.float32
+    assert tensors["n"].dtype == torch.int64 and card == CARD
+
+
+def test_what_does_not_fit_float16_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="big: not finite"):
+        weights.save(tmp_path / "a.safetensors", {"big": torch.tensor([1e6])}, CARD)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_says_everything(tmp_path):
+    with pytest.raises(ValueError, match="licence missing"):
+        weights.save(tmp_path / "a.safetensors", {}, {k: v for k, v in CARD.items() if k != "licence"})
+
+
+def test_where_weights_are():
+    assert weights.find("x", "train_x") == ROOT / "models/pretrained/x.safetensors"
+    assert weights.find("x", "train_x", "trained") == ROOT / "models/train_x/x.safetensors"
+    with pytest.raises(InputError, match="expected one of"):
+        weights.find("x", "train_x", "best")
+
+
+def test_missing_and_damaged(tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(InputError, match="no such weights"):
+        weights.load(path)
+    path.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(InputError, match="damaged"):
+        weights.load(path)
