@@ -13,7 +13,8 @@ from avatarlab import DATA
 from avatarlab.body import Person, poses
 from avatarlab.errors import InputError
 from avatarlab.fit import FitError, fit, fitting, placeholder
-from avatarlab.fit.shape import weight_slope
+from avatarlab.fit.found import search
+from avatarlab.fit.guess import Guess
 from avatarlab.measure import tapes
 from avatarlab.people.rendered import measured_cm
 from avatarlab.photo import Finding, Photo, decode, observe
@@ -75,12 +76,23 @@ def test_two_views_know_more_than_one(body, person, observed, fitted):
     assert len(one.cameras) == 1 and len(fitted.cameras) == 2
 
 
-def test_weight_is_evidence(body, person, observed):
+def test_weight_does_not_touch_the_search(body, person, observed):
     light, heavy = (
-        fit(observed["front"], person.stature_m, body, weight_kg=kg, sex=person.sex, steps=4) for kg in (50, 95)
+        fit(observed["front"], person.stature_m, body, weight_kg=kg, sex=person.sex, steps=2) for kg in (50, 95)
     )
-    kg = [weight_slope(body, result.person.betas()[:48])[0] for result in (light, heavy)]
-    assert kg[1] - kg[0] > 5
+    assert torch.equal(light.poses[0], heavy.poses[0]) and light.cameras[0].viewmat.equal(heavy.cameras[0].viewmat)
+
+
+def test_a_good_guess_replaces_the_starts(body, person, observed):
+    found = search((observed["front"],), person.stature_m, body, person.sex)
+    told = []
+    guess = Guess(found.state.betas, None, found.state.views)
+    again = search(
+        (observed["front"],), person.stature_m, body, person.sex, guess=guess, progress=lambda *t: told.append(t)
+    )
+    assert told[-1][0] == told[-1][1] and sum(stage == "rows" for _, _, stage, _ in told) == 2
+    chest = [measured_cm(body, one.state.betas)["chest"] for one in (found, again)]
+    assert abs(chest[1] - chest[0]) < 1.0
 
 
 def test_half_a_body_says_what_it_does_not_know(body):
@@ -126,6 +138,7 @@ def test_person_survives_the_disk(body, fitted, tmp_path):
         ({"sex": "man"}, "sex: got 'man', expected one of male, female, unknown"),
         ({"on_failure": "ignore"}, "on_failure: got 'ignore'"),
         ({"steps": 0}, "steps: got 0"),
+        ({"guess": "luck"}, "guess: got 'luck', expected a Guess"),
         ({"observations": ()}, "observations: got 0"),
     ],
 )

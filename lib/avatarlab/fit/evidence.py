@@ -201,10 +201,3 @@ def shape_prior(normal: Normal, state: State, prior) -> None:
     normal.h[s, s] += prior.precision
     normal.g[s] += prior.precision @ off
     normal.energy += float(off @ prior.precision @ off)
-
-
-def scalar(normal: Normal, off: float, slope: Tensor, sigma: float) -> None:
-    """One number that depends on the shape alone, such as the weight."""
-    columns = torch.arange(normal.shapes)
-    one = torch.ones(1, dtype=DOUBLE)
-    normal.add(one * off / sigma, slope[None] / sigma, one, columns)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,20 +13,15 @@ from avatarlab.body import Block, Body, Person, poses
 from avatarlab.body.model import SEXES
 from avatarlab.errors import InputError, number
 from avatarlab.fit import shape
+from avatarlab.fit.found import REACHES_M, Found, search
+from avatarlab.fit.guess import Guess
 from avatarlab.fit.quality import Quality, judged, tape_sd_cm
-from avatarlab.fit.search import Search
-from avatarlab.fit.solve import shape_system
-from avatarlab.fit.state import State, camera
-from avatarlab.fit.target import target
 from avatarlab.photo import Observation
 from avatarlab.render import Camera
 
 log = logging.getLogger(__name__)
 
 STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
-REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
-"""How far apart outlines may be and still pull, step by step."""
-SOFT_STEPS = 6
 ON_FAILURE = ("fail", "placeholder")
 PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
@@ -70,20 +65,23 @@ def fit(
     on_failure: str = "fail",
     progress: Callable[[Progress], None] | None = None,
     steps: int = len(REACHES_M),
+    guess: Guess | str | None = None,
 ) -> FitResult:
     """Fit the body to one observation, or to two of the same person (front and side), with a known stature.
 
-    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional evidence; sex male, female or unknown
+    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional and does not touch the search; sex male, female or unknown
     chooses the prior, unknown that of both together. ``seed`` draws the shape's starts; same input, same result, bit
     by bit (one thread).
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
-    ``steps`` of outline fitting (at least 1); fewer are faster and coarser.
+    ``steps`` of outline fitting (at least 1); fewer are faster and coarser. ``guess``: a Guess to start from,
+    "starts" for several starts, "network" or None for the network's, several starts where its weights are absent.
     """
     observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
         with _one_thread():
-            result = _fitted(observations, float(stature_m), body, weight_kg, sex, seed, _Clock(progress), steps)
+            found = search(observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps)
+            result = _result(found, judged(found), sex, weight_kg)
         if result.quality.usable:
             return result
         quality, reasons = result.quality, result.quality.reasons
@@ -164,38 +162,17 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(former)
 
 
-class _Clock:
-    """Counts steps and tells how long is left; time never enters the fit."""
+def _heard(progress: Callable[[Progress], None] | None) -> Callable[[int, int, str, float], None] | None:
+    """Add the seconds left to what the search tells; time never enters the fit."""
+    if progress is None:
+        return None
+    start = time.perf_counter()
 
-    def __init__(self, progress: Callable[[Progress], None] | None):
-        self.progress, self.total, self.done, self.start = progress, 1, 0, time.perf_counter()
+    def tell(done: int, total: int, stage: str, loss: float) -> None:
+        spent = time.perf_counter() - start
+        progress(Progress(done, total, stage, loss, spent / done * (total - done)))
 
-    def __call__(self, stage: str, loss: float) -> None:
-        self.done += 1
-        if self.progress:
-            spent = time.perf_counter() - self.start
-            left = spent / self.done * max(self.total - self.done, 0)
-            self.progress(Progress(self.done, max(self.total, self.done), stage, loss, left))
-
-
-def _fitted(observations, stature_m, body, weight_kg, sex, seed, clock: _Clock, steps: int) -> FitResult:
-    targets = tuple(target(observation) for observation in observations)
-    search = Search(body, targets, stature_m, weight_kg, shape.prior(body, sex), clock, seed)
-    clock.total = len(targets) + search.SHAPE_STARTS * search.SHAPE_STEPS + steps + SOFT_STEPS
-    betas = search.mean_shape()
-    state = State(betas, tuple(search.starts(betas, k)[0] for k in range(len(targets))))
-    for k in range(len(targets)):
-        state = search.posed(state, k)
-    state = search.shaped(state)
-    reaches = (REACHES_M + REACHES_M[-1:] * steps)[:steps]
-    state = search.outlined(state, reaches)
-    state = search.softened(state, SOFT_STEPS, reaches[-1])
-    normal = search.honest(state, reaches[-1])
-    slope = search.stature.slope(state.betas)[1]
-    covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
-    before = shape.given_stature(search.prior.covariance, slope)
-    quality = judged(search, state, covariance, before)
-    return _result(search, state, covariance, quality, sex, weight_kg)
+    return tell
 
 
 def _skin(targets) -> dict[str, torch.Tensor]:
@@ -208,17 +185,13 @@ def _log_variance(covariance: Tensor) -> Tensor:
     return covariance.diagonal().clamp_min(1e-8).log().float()
 
 
-def _result(search: Search, state: State, covariance: Tensor, quality: Quality, sex, weight_kg) -> FitResult:
+def _result(found: Found, quality: Quality, sex, weight_kg) -> FitResult:
     """Pack the person; the pose and camera kept with it are the first photo's."""
-    cameras = []
-    for aim, view in zip(search.targets, state.views, strict=True):
-        pelvis = search.body.joints_only(betas=state.betas, pose=view.pose)[0]
-        full = replace(view, log_focal=view.log_focal - torch.tensor(aim.factor).log())
-        cameras.append(camera(full, pelvis, (aim.observation.width, aim.observation.height)))
-    kept = {"pose": state.views[0].pose, "camera_viewmat": cameras[0].viewmat, "camera_k": cameras[0].K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": covariance} | _skin(search.targets)
+    state, first = found.state, found.cameras[0]
+    kept = {"pose": state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
+    kept |= {"transl": torch.zeros(3), "body_covariance": found.covariance} | _skin(found.targets)
     person = Person(
-        {"body": Block(state.betas, _log_variance(covariance))}, search.stature_m, state=kept, sex=sex,
-        weight_kg=weight_kg, body_sha256=search.body.sha256, provenance={"made_by": "avatarlab.fit"},
+        {"body": Block(state.betas, _log_variance(found.covariance))}, found.search.stature_m, state=kept, sex=sex,
+        weight_kg=weight_kg, body_sha256=found.search.body.sha256, provenance={"made_by": "avatarlab.fit"},
     )  # fmt: skip
-    return FitResult(person, quality, tuple(cameras), tuple(view.pose for view in state.views))
+    return FitResult(person, quality, found.cameras, tuple(view.pose for view in state.views))

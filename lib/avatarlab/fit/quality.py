@@ -8,6 +8,7 @@ from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.fit import contours, evidence
+from avatarlab.fit.found import Found
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, body_moves, imaged
 from avatarlab.measure import tapes
@@ -79,11 +80,12 @@ def tape_sd_cm(body: Body, betas: Tensor, covariance: Tensor) -> dict[str, float
     return found
 
 
-def judged(search: Search, state: State, covariance: Tensor, before: Tensor) -> Quality:
-    """The whole report; covariances (S, S) of the shape after and before the photos (given stature)."""
+def judged(found: Found) -> Quality:
+    """The whole report."""
+    search, state = found.search, found.state
     views = tuple(view_quality(search, state, number) for number in range(len(state.views)))
-    after = tape_sd_cm(search.body, state.betas, covariance)
-    prior = tape_sd_cm(search.body, state.betas, before)
+    after = tape_sd_cm(search.body, state.betas, found.covariance)
+    prior = tape_sd_cm(search.body, state.betas, found.before)
     unseen = tuple(name for name in after if name != "stature" and after[name] > UNKNOWN_SHARE * prior[name])
     residual = 1000 * abs(float(search.stature(state.betas).detach()) - search.stature_m)
     distance = round(search.prior.distance(state.betas), 3)

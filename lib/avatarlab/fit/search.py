@@ -12,14 +12,12 @@ from avatarlab.body.layout import JOINT
 from avatarlab.fit import contours, evidence, rows, silhouettes
 from avatarlab.fit.contours import Drawing
 from avatarlab.fit.evidence import DOUBLE, Normal
-from avatarlab.fit.shape import Prior, Stature, to_stature, weight_slope
+from avatarlab.fit.guess import Guess
+from avatarlab.fit.shape import Prior, Stature, to_stature
 from avatarlab.fit.solve import constrained_step
 from avatarlab.fit.state import PER_VIEW, State, ViewState, body_moves, imaged, start_view, with_view
 from avatarlab.fit.target import Target
 from avatarlab.photo.keypoints import Keypoints
-
-WEIGHT_SIGMA = 0.03
-"""Share of the weight by which volume x density misses it: clothes, a meal, the density itself."""
 
 SOFT_DAMPING = 0.03
 LEADING = 4
@@ -36,13 +34,12 @@ class Search:
     body: Body
     targets: tuple[Target, ...]
     stature_m: float
-    weight_kg: float | None
     prior: Prior
     report: Callable[[str, float], None] = lambda stage, energy: None
     seed: int = 7
     stature: Stature = field(init=False)
 
-    SHAPE_STARTS, SHAPE_STEPS = 3, 3
+    SHAPE_STARTS, SHAPE_STEPS, POLISH_STEPS = 3, 3, 2
 
     def __post_init__(self):
         self.stature = Stature(self.body)
@@ -67,9 +64,6 @@ class Search:
         evidence.pose_prior(normal, state, self.rest, strength)
         evidence.tie(normal, state)
         evidence.shape_prior(normal, state, self.prior)
-        if self.weight_kg:
-            weight, slope = weight_slope(self.body, state.betas)
-            evidence.scalar(normal, weight - self.weight_kg, slope, WEIGHT_SIGMA * self.weight_kg)
         return normal
 
     def _keypoints(self, normal: Normal, state: State, number: int, spread: float) -> None:
@@ -124,6 +118,26 @@ class Search:
             free[start : start + PER_VIEW] = True
         return free
 
+    def started(self, guess: Guess | None = None) -> State:
+        """Camera, pose and a first shape: from several starts, or by a few steps from a guess."""
+        betas = self.mean_shape()
+        if guess is not None:
+            return self._polished(guess, betas)
+        state = State(betas, tuple(self.starts(betas, k)[0] for k in range(len(self.targets))))
+        for k in range(len(self.targets)):
+            state = self.posed(state, k)
+        return self.shaped(state, self._shape_starts(state.betas))
+
+    def _polished(self, guess: Guess, betas: Tensor) -> State:
+        """The guess after a few steps by keypoints and row widths; without a shape of its own it gets ``betas``."""
+        if guess.betas is not None:
+            betas = to_stature(guess.betas, self.stature, self.stature_m, self.prior.covariance)
+        state = State(betas, guess.views)
+        for k in range(len(self.targets)):
+            state, energy = self._keypoint_steps(state, k, ANNEALED[-1:], self.POLISH_STEPS)
+            self.report("pose", energy)
+        return self.shaped(state, [state.betas], self.POLISH_STEPS)
+
     def posed(self, state: State, number: int, steps: int = 5) -> State:
         """Camera and pose of one view from keypoints, shape kept: several starts, the best one polished."""
         starts = [with_view(state, number, view) for view in self.starts(state.betas, number)]
@@ -135,7 +149,7 @@ class Search:
 
     def _keypoint_steps(self, state: State, number: int, stages, steps: int) -> tuple[State, float]:
         alone = State(state.betas, (state.views[number],))
-        one = replace(self, targets=(self.targets[number],), weight_kg=None)
+        one = replace(self, targets=(self.targets[number],))
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
             for _ in range(steps):
@@ -161,12 +175,12 @@ class Search:
         shift = placed(points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size)
         return ViewState(view.rotation, shift.float(), view.log_focal, view.pose)
 
-    def shaped(self, state: State, steps: int = SHAPE_STEPS) -> State:
-        """First guess of the shape by row widths, from several starts along the prior's longest directions."""
+    def shaped(self, state: State, starts: list[Tensor], steps: int = SHAPE_STEPS) -> State:
+        """First shape by row widths: the best end of several starts (S,)."""
         everything = range(len(state.views))
         free = self.free(state, True, everything)
         ends = []
-        for start in self._shape_starts(state.betas):
+        for start in starts:
             trial, energy = State(start, state.views), 0.0
             for _ in range(steps):
                 normal = self.system(trial, everything)

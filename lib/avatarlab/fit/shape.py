@@ -7,7 +7,6 @@ from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.measure.anchors import topology
-from avatarlab.measure.volume import weight_kg
 
 JITTER = 1e-4
 EXACT_M = 2e-6
@@ -64,14 +63,6 @@ def to_stature(betas: Tensor, stature: Stature, stature_m: float, covariance: Te
         along = covariance @ slope
         betas = betas + (along * (stature_m - value) / (slope @ along)).to(betas.dtype)
     return betas
-
-
-def weight_slope(body: Body, betas: Tensor) -> tuple[float, Tensor]:
-    """(weight kg, its slope (S,) float64 in kg per component) of a body in the T-pose."""
-    betas = betas.detach().clone().requires_grad_()
-    value = weight_kg(body, body(betas=betas).vertices)
-    slope = torch.autograd.grad(value, betas)[0].double()
-    return float(value.detach()), slope
 
 
 def given_stature(covariance: Tensor, slope: Tensor) -> Tensor:

@@ -1,0 +1,100 @@
+"""The search from end to end: observations and a stature in, the likeliest body and its certainty out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from avatarlab.body import Body
+from avatarlab.errors import InputError
+from avatarlab.fit import shape
+from avatarlab.fit.guess import Guess
+from avatarlab.fit.search import Search
+from avatarlab.fit.solve import shape_system
+from avatarlab.fit.state import State, camera
+from avatarlab.fit.target import Target, target
+from avatarlab.photo import Observation
+from avatarlab.render import Camera
+
+REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
+"""How far apart outlines may be and still pull, step by step."""
+SOFT_STEPS = 6
+GUESSES = ("network", "starts")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the search found: state, the shape's covariances (S, S) after and before the photos (given stature).
+
+    ``cameras`` are at the photos' own resolution (world: the body's frame); ``search`` holds targets and prior.
+    """
+
+    search: Search
+    state: State
+    covariance: Tensor
+    before: Tensor
+    cameras: tuple[Camera, ...]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The observations at working size."""
+        return self.search.targets
+
+
+class Clock:
+    """Counts the steps of a search; ``tell(done, total, stage, loss)`` hears each."""
+
+    def __init__(self, tell: Callable[[int, int, str, float], None] | None):
+        self.tell, self.total, self.done = tell, 1, 0
+
+    def __call__(self, stage: str, loss: float) -> None:
+        self.done += 1
+        if self.tell:
+            self.tell(self.done, max(self.total, self.done), stage, loss)
+
+
+def search(
+    observations: tuple[Observation, ...],
+    stature_m: float,
+    body: Body,
+    sex: str = "unknown",
+    seed: int = 7,
+    guess: Guess | str | None = None,
+    progress: Callable[[int, int, str, float], None] | None = None,
+    steps: int = len(REACHES_M),
+) -> Found:
+    """Search shape, poses and cameras; arguments as of ``fit``, already checked."""
+    clock = Clock(progress)
+    targets = tuple(target(observation) for observation in observations)
+    looking = Search(body, targets, stature_m, shape.prior(body, sex), clock, seed)
+    first = _guess(guess)
+    starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
+    clock.total = len(targets) + starts + steps + SOFT_STEPS
+    state = looking.started(first)
+    reaches = (REACHES_M + REACHES_M[-1:] * steps)[:steps]
+    state = looking.outlined(state, reaches)
+    state = looking.softened(state, SOFT_STEPS, reaches[-1])
+    normal = looking.honest(state, reaches[-1])
+    slope = looking.stature.slope(state.betas)[1]
+    covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
+    before = shape.given_stature(looking.prior.covariance, slope)
+    return Found(looking, state, covariance, before, _cameras(looking, state))
+
+
+def _guess(guess: Guess | str | None) -> Guess | None:
+    """The guess to start from; None: several starts."""
+    if guess is not None and not isinstance(guess, Guess) and guess not in GUESSES:
+        raise InputError(
+            f"guess: got {guess!r}, expected a Guess, {' or '.join(GUESSES)}, or None for the default."
+        )
+    return guess if isinstance(guess, Guess) else None
+
+
+def _cameras(looking: Search, state: State) -> tuple[Camera, ...]:
+    found = []
+    for aim, view in zip(looking.targets, state.views, strict=True):
+        pelvis = looking.body.joints_only(betas=state.betas, pose=view.pose)[0]
+        full = replace(view, log_focal=view.log_focal - torch.tensor(aim.factor).log())
+        found.append(camera(full, pelvis, (aim.observation.width, aim.observation.height)))
+    return tuple(found)
