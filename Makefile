@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # Half of the tests look at the open body; the stage that makes it runs first where it has not run yet.
 BODY := models/body/smplx_open.npz
-EXTRAS ?= lab,train,service,test
+EXTRAS ?= cluster,lab,train,service,test
 # Where pip finds PyTorch if not in its usual index, for example an index of CPU-only builds.
 TORCH_INDEX ?=
 # The first interpreter that runs and is new enough.

@@ -83,7 +83,7 @@ def test_what_is_installed_is_what_is_pinned():
             differing[name] = "not installed"
         elif installed is not None and Version(installed).public != Version(pin(bounds)).public:
             differing[name] = f"{installed} instead of {pin(bounds)}"
-    assert differing == {}, "pip install -c constraints.txt -e '.[lab,train,service,test]' puts this right"
+    assert differing == {}, "pip install -c constraints.txt -e '.[cluster,lab,train,service,test]' puts this right"
 
 
 def version(name: str) -> str | None:
