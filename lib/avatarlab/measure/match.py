@@ -49,7 +49,7 @@ def read(body, vertices: torch.Tensor, names: tuple[str, ...], definition: str) 
     return [values[name] for name in names]
 
 
-def _slopes(values: list[torch.Tensor], vertices: torch.Tensor, modes: torch.Tensor) -> torch.Tensor:
+def slopes(values: list[torch.Tensor], vertices: torch.Tensor, modes: torch.Tensor) -> torch.Tensor:
     """Return d values (K of (N,)) / d z as (N, K, M). People are independent, so one backward per measure; a tape
     touches a hundred vertices, so only those meet the modes."""
     rows = []
@@ -106,8 +106,8 @@ def _like(chosen: torch.Tensor, array: torch.Tensor) -> torch.Tensor:
 def _look(body, bodies: Bodies, targets, names, sigma, centre, theta, definition) -> _Look:
     vertices = bodies.vertices(bodies.coordinates(theta)).requires_grad_()
     values = read(body, vertices, names, definition)
-    slopes = _slopes(values, vertices, bodies.modes) @ bodies.jacobian(theta)
-    scaled = slopes / sigma[:, None] * bodies.spread
+    rise = slopes(values, vertices, bodies.modes) @ bodies.jacobian(theta)
+    scaled = rise / sigma[:, None] * bodies.spread
     values = torch.stack(values, -1).detach()
     residual, pull = (values - targets) / sigma, (theta - centre) / bodies.spread
     gradient = (scaled.mT @ residual[..., None])[..., 0] + pull

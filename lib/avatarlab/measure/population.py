@@ -133,7 +133,7 @@ def conditional(sex: str, given: Given) -> tuple[np.ndarray, np.ndarray]:
 
 def sex_odds(given: Given) -> dict[str, float]:
     """Return the probability of each sex from the given measures, both equally likely before."""
-    logs = np.array([_log_density(sex, given) for sex in SEXES])
+    logs = np.array([log_density(sex, given) for sex in SEXES])
     share = np.exp(logs - logs.max())
     return dict(zip(SEXES, (share / share.sum()).tolist(), strict=True))
 
@@ -159,7 +159,8 @@ def _conditional(sex: str, given: Given) -> tuple[np.ndarray, np.ndarray]:
     return mean, spread * np.outer(slope, slope)
 
 
-def _log_density(sex: str, given: Given) -> float:
+def log_density(sex: str, given: Given) -> float:
+    """Return the log of how often the given measures occur together in one sex (per m or kg)."""
     _, seen, slope, total = _seen(population(sex), given)
     return -0.5 * float(seen @ np.linalg.solve(total, seen) + np.linalg.slogdet(total)[1]) - float(
         np.log(slope).sum()
