@@ -13,9 +13,11 @@ from avatarlab.body import Block, Body, Person, poses
 from avatarlab.body.model import SEXES
 from avatarlab.errors import InputError, number
 from avatarlab.fit import shape
+from avatarlab.fit.conclusion import Concluded, concluded, learned
 from avatarlab.fit.found import REACHES_M, Found, search
 from avatarlab.fit.guess import Guess
 from avatarlab.fit.quality import Quality, judged, tape_sd_cm
+from avatarlab.fit.readings import Readings
 from avatarlab.photo import Observation
 from avatarlab.render import Camera
 
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
 ON_FAILURE = ("fail", "placeholder")
+AVERAGE = "no body fits the photos; this would be the population's average"
 PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
 
@@ -47,12 +50,14 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """The person, the report, and one camera per photo at the photo's own resolution (world: the body's frame)."""
+    """The person, the report, one camera per photo at the photo's own resolution (world: the body's frame), and what
+    the search read before the posterior."""
 
     person: Person
     quality: Quality
     cameras: tuple[Camera, ...] = ()
     poses: tuple[Tensor, ...] = ()
+    readings: Readings | None = None
 
 
 def fit(
@@ -66,22 +71,24 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     steps: int = len(REACHES_M),
     guess: Guess | str | None = None,
+    weights: str = "pretrained",
 ) -> FitResult:
     """Fit the body to one observation, or to two of the same person (front and side), with a known stature.
 
-    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional and does not touch the search; sex male, female or unknown
-    chooses the prior, unknown that of both together. ``seed`` draws the shape's starts; same input, same result, bit
-    by bit (one thread).
+    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional and touches the posterior, not the search;
+    sex male, female or unknown chooses the prior, unknown that of both together. ``seed`` draws the shape's starts;
+    same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, whose posterior is used.
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
     ``steps`` of outline fitting (at least 1); fewer are faster and coarser. ``guess``: a Guess to start from,
     "starts" for several starts, "network" or None for the network's, several starts where its weights are absent.
     """
     observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
+    posterior = learned(body, weights)
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
         with _one_thread():
             found = search(observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps)
-            result = _result(found, judged(found), sex, weight_kg)
+            result = _result(found, concluded(found, weight_kg, sex, posterior), sex, weight_kg)
         if result.quality.usable:
             return result
         quality, reasons = result.quality, result.quality.reasons
@@ -101,6 +108,7 @@ def replaced(body: Body, stature_m: float, sex: str, reason: str, quality: Quali
     report = Quality(
         quality.views if quality else (), 0.0, 0.0, spread, tuple(name for name in spread if name != "stature"),
         (PLACEHOLDER, *(quality.warnings if quality else ())), quality.reasons if quality else (reason,), False, True,
+        withheld={name: AVERAGE for name in spread if name != "stature"},
     )  # fmt: skip
     return FitResult(person, report)
 
@@ -185,13 +193,15 @@ def _log_variance(covariance: Tensor) -> Tensor:
     return covariance.diagonal().clamp_min(1e-8).log().float()
 
 
-def _result(found: Found, quality: Quality, sex, weight_kg) -> FitResult:
+def _result(found: Found, end: Concluded, sex: str, weight_kg: float | None) -> FitResult:
     """Pack the person; the pose and camera kept with it are the first photo's."""
-    state, first = found.state, found.cameras[0]
-    kept = {"pose": state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": found.covariance} | _skin(found.targets)
+    first, covariance = found.cameras[0], end.body.covariance
+    kept = {"pose": found.state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
+    kept |= {"transl": torch.zeros(3), "body_covariance": covariance} | _skin(found.targets)
     person = Person(
-        {"body": Block(state.betas, _log_variance(found.covariance))}, found.search.stature_m, state=kept, sex=sex,
+        {"body": Block(end.body.betas, _log_variance(covariance))}, found.search.stature_m, state=kept, sex=sex,
         weight_kg=weight_kg, body_sha256=found.search.body.sha256, provenance={"made_by": "avatarlab.fit"},
     )  # fmt: skip
-    return FitResult(person, quality, found.cameras, tuple(view.pose for view in state.views))
+    return FitResult(
+        person, judged(found, end), found.cameras, tuple(view.pose for view in found.state.views), end.readings
+    )

@@ -205,19 +205,21 @@ def mixed(answers: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def estimate(mean, covariance, stature_m: float, factor, withheld: Mapping[str, str]) -> Estimate:
-    """Pack the tapes' mean (15,) and covariance (15, 15), the stature known exactly; no factor: a plain Gaussian's."""
-    value = dict(zip(TAPES, mean.tolist(), strict=True)) | {"stature": float(stature_m)}
-    sd = dict(zip(TAPES, np.sqrt(covariance.diagonal().clip(0)).tolist(), strict=True)) | {"stature": 0.0}
-    wide = dict(zip(TAPES, factor if factor is not None else [PLAIN_FACTOR] * len(TAPES), strict=True))
-    half = {name: float(wide.get(name, 0.0)) * sd[name] for name in MEASURES}
+    """Pack the tapes' mean (15,) and covariance (15, 15), the stature known exactly.
+
+    ``factor`` (15,): standard deviations that hold 90 %, None: a plain Gaussian's. The covariance is stretched by what
+    they exceed those, so that interval, standard deviation and covariance say the same.
+    """
+    wide = (np.full(len(TAPES), PLAIN_FACTOR) if factor is None else np.asarray(factor)) / PLAIN_FACTOR
     whole = np.zeros((len(MEASURES), len(MEASURES)))
     at = [MEASURES.index(name) for name in TAPES]
-    whole[np.ix_(at, at)] = covariance
-    return Estimate(
-        {name: value[name] for name in MEASURES}, {name: sd[name] for name in MEASURES},
-        {name: (value[name] - half[name], value[name] + half[name]) for name in MEASURES},
-        dict(withheld), whole, factor is not None,
-    )  # fmt: skip
+    whole[np.ix_(at, at)] = covariance * np.outer(wide, wide)
+    value = dict(zip(TAPES, mean.tolist(), strict=True)) | {"stature": float(stature_m)}
+    value = {name: value[name] for name in MEASURES}
+    sd = dict(zip(MEASURES, np.sqrt(whole.diagonal().clip(0)).tolist(), strict=True))
+    half = {name: PLAIN_FACTOR * sd[name] for name in MEASURES}
+    between = {name: (value[name] - half[name], value[name] + half[name]) for name in MEASURES}
+    return Estimate(value, sd, between, dict(withheld), whole, factor is not None)
 
 
 def plain(readings: Readings, stature_m: float) -> Estimate:

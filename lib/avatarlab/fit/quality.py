@@ -1,17 +1,18 @@
 """How far to trust a fit: overlap, keypoints, distance from the population, what the photo hides; in numbers and words."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from avatarlab.body import Body, poses
+from avatarlab.body import Body
 from avatarlab.fit import contours, evidence
+from avatarlab.fit.conclusion import Concluded
 from avatarlab.fit.found import Found
+from avatarlab.fit.nudge import taped
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, body_moves, imaged
-from avatarlab.measure import tapes
+from avatarlab.measure import MEASURES
 
 MIN_IOU = 0.80
 MAX_KEYPOINT_SHARE = 0.035
@@ -37,7 +38,11 @@ class ViewQuality:
 
 @dataclass(frozen=True)
 class Quality:
-    """The report of a fit, JSON by ``as_json``; ``usable`` is the verdict, ``reasons`` say why not."""
+    """The report of a fit, JSON by ``as_json``; ``usable`` is the verdict, ``reasons`` say why not.
+
+    interval_cm: 90 % interval by measure (definition ``ansur``), whose standard deviation tape_sd_cm is; ``calibrated``
+    if it was checked on people of known tapes. withheld: measure -> why the photos cannot know it.
+    """
 
     views: tuple[ViewQuality, ...]
     prior_distance: float
@@ -48,6 +53,9 @@ class Quality:
     reasons: tuple[str, ...]
     usable: bool
     placeholder: bool = False
+    interval_cm: dict[str, tuple[float, float]] = field(default_factory=dict)
+    withheld: dict[str, str] = field(default_factory=dict)
+    calibrated: bool = False
 
     def as_json(self) -> dict:
         """Plain JSON values."""
@@ -71,28 +79,31 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
 
 def tape_sd_cm(body: Body, betas: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (cm) of the tapes by the shape's covariance (S, S), to first order."""
-    betas = betas.detach().clone().requires_grad_()
-    values = tapes(body, body(betas=betas, pose=poses.standing()).vertices)
-    found = {}
-    for name, value in values.items():
-        slope = torch.autograd.grad(value, betas, retain_graph=True)[0].double()
-        found[name] = round(100 * float((slope @ covariance @ slope).clamp_min(0).sqrt()), 3)
-    return found
+    return _spreads(taped(body, betas).slope, covariance)
 
 
-def judged(found: Found) -> Quality:
-    """The whole report."""
+def _spreads(slope: Tensor, covariance: Tensor) -> dict[str, float]:
+    """Standard deviation (cm) of the 16 tapes with slopes (16, S)."""
+    sd = 100 * ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
+    return {name: round(x, 3) for name, x in zip(MEASURES, sd.tolist(), strict=True)}
+
+
+def judged(found: Found, end: Concluded) -> Quality:
+    """The whole report: of the search's body against the photos, of the last one's stature and tapes."""
     search, state = found.search, found.state
     views = tuple(view_quality(search, state, number) for number in range(len(state.views)))
-    after = tape_sd_cm(search.body, state.betas, found.covariance)
-    prior = tape_sd_cm(search.body, state.betas, found.before)
+    slope = taped(search.body, state.betas).slope
+    after, prior = _spreads(slope, found.covariance), _spreads(slope, found.before)
     unseen = tuple(name for name in after if name != "stature" and after[name] > UNKNOWN_SHARE * prior[name])
-    residual = 1000 * abs(float(search.stature(state.betas).detach()) - search.stature_m)
+    residual = 1000 * abs(float(search.stature(end.body.betas).detach()) - search.stature_m)
     distance = round(search.prior.distance(state.betas), 3)
     reasons = tuple(_reasons(views, distance, residual))
+    answer = end.estimate
     return Quality(
-        views, distance, round(residual, 4), after, unseen,
+        views, distance, round(residual, 4), {name: round(100 * x, 3) for name, x in answer.sd_m.items()}, unseen,
         tuple(_warnings(search, state, views, unseen)), reasons, not reasons,
+        interval_cm={name: tuple(round(100 * x, 2) for x in ends) for name, ends in answer.interval_m.items()},
+        withheld=answer.withheld, calibrated=answer.calibrated,
     )  # fmt: skip
 
 

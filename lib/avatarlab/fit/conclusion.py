@@ -1,0 +1,103 @@
+"""From the search to the answer: its readings, the posterior's estimate, and the body nudged until it measures that."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from avatarlab import weights as disk
+from avatarlab.body import Body
+from avatarlab.fit.found import Found
+from avatarlab.fit.nudge import DOUBLE, STATURE_SLACK_M, Nudged, nudged, standing, taped
+from avatarlab.fit.posterior import NAME, STAGE, Estimate, Posterior, plain
+from avatarlab.fit.readings import Readings, read
+from avatarlab.fit.shape import Stature, to_stature
+from avatarlab.measure import MEASURES
+from avatarlab.measure.volume import weight_kg as weight_of
+from avatarlab.photo.observation import CAPTURES
+
+log = logging.getLogger(__name__)
+
+LEARNED_ON = "avatarlab open body"
+"""Name of the body that posteriors are learned on; another's mesh reads differently."""
+PRIOR_SHARE = 0.05
+"""Share of the population's covariance blended into the fit's: a Laplace covariance is too sure of itself."""
+VOLUME_SHARE = 0.03
+"""Share of the weight by which volume x density misses it, where no posterior knows better."""
+
+
+@dataclass(frozen=True, eq=False)
+class Concluded:
+    """What is known in the end: readings, estimate, and the body that measures it (betas, covariance, tapes missed)."""
+
+    readings: Readings
+    estimate: Estimate
+    body: Nudged
+
+
+def readings_of(found: Found) -> Readings:
+    """What a search read: of the least trusted of its photos, from its mesh, its certainty and the first guess."""
+    body, betas = found.search.body, found.state.betas
+    seen = [aim.observation for aim in found.targets]
+    slope = taped(body, betas).slope
+    spread = torch.einsum("ts,su,tu->t", slope, found.covariance, slope).clamp_min(0).sqrt()
+    views = {"side" if one.view == "side" else "front" for one in seen}
+    misfit = {one.view: round(float(off), 5) for one, off in zip(seen, found.search.misfit_m, strict=True)}
+    return Readings(
+        capture=CAPTURES[max(CAPTURES.index(one.capture) for one in seen)],
+        inputs="_".join(sorted(views)),
+        value=read(body, betas),
+        sd={name: round(x, 6) for name, x in zip(MEASURES, spread.tolist(), strict=True)},
+        misfit=misfit,
+    )
+
+
+def learned(body: Body, weights: str) -> Posterior | None:
+    """The posterior for a body, or None where the body is another or nothing was learned yet; damage is an InputError."""
+    if body.header.get("name") != LEARNED_ON:
+        log.info("posterior: learned on the %s, not on this body; the fit's own spread is given", LEARNED_ON)
+        return None
+    if not disk.find(NAME, STAGE, weights).is_file():
+        log.info("posterior: nothing learned yet; the fit's own spread is given")
+        return None
+    return Posterior.load(weights)
+
+
+def concluded(found: Found, weight_kg: float | None, sex: str, posterior: Posterior | None) -> Concluded:
+    """Estimate the tapes and move the body on to them; without a posterior, the mesh and its Laplace spread speak."""
+    readings, stature_m = readings_of(found), found.search.stature_m
+    if posterior is None or not posterior.knows(readings):
+        return _by_mesh(found, readings, weight_kg)
+    estimate = posterior(readings, stature_m, weight_kg, sex)
+    spread = torch.from_numpy(estimate.covariance)
+    loose = found.covariance + PRIOR_SHARE * found.before
+    return Concluded(
+        readings, estimate, nudged(found.search.body, found.state.betas, loose, estimate.value_m, spread)
+    )
+
+
+def _by_mesh(found: Found, readings: Readings, weight_kg: float | None) -> Concluded:
+    """The fit as it is; a known weight moves the volume, as far as the fit is unsure of it."""
+    body, betas, covariance = found.search.body, found.state.betas, found.covariance
+    if weight_kg is not None:
+        betas, covariance = weighed(body, betas, covariance, weight_kg, found.search.stature_m)
+        readings = replace(readings, value=read(body, betas))
+    estimate = plain(readings, found.search.stature_m)
+    return Concluded(readings, estimate, Nudged(betas, covariance, dict.fromkeys(MEASURES, 0.0)))
+
+
+def weighed(
+    body: Body, betas: Tensor, covariance: Tensor, weight_kg: float, stature_m: float
+) -> tuple[Tensor, Tensor]:
+    """betas (S,) and covariance (S, S) once the volume is that of ``weight_kg``, to VOLUME_SHARE; stature exact."""
+    known = standing(body, len(betas))
+    moving = betas.detach().clone().requires_grad_()
+    kg = weight_of(body, known.vertices(moving)[0])
+    slope = torch.autograd.grad(kg, moving)[0].double()
+    gain = covariance @ slope / (slope @ covariance @ slope + (VOLUME_SHARE * weight_kg) ** 2)
+    moved = betas + (gain * (weight_kg - float(kg.detach()))).float()
+    moved = to_stature(
+        moved, Stature(body), stature_m, covariance + STATURE_SLACK_M**2 * torch.eye(len(betas), dtype=DOUBLE)
+    )
+    return moved, covariance - torch.outer(gain, slope @ covariance)
