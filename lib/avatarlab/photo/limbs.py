@@ -125,19 +125,21 @@ def outside_point(mask: np.ndarray, origin: np.ndarray, axes: tuple, span_deg: t
     """
     r = int(np.ceil(reach))
     x0, y0 = np.rint(origin).astype(int) - r
-    xs, ys = np.meshgrid(np.arange(x0, x0 + 2 * r + 1), np.arange(y0, y0 + 2 * r + 1))
-    inside = (xs >= 0) & (ys >= 0) & (xs < mask.shape[1]) & (ys < mask.shape[0])
-    free = ~inside
-    free[inside] = ~mask[ys[inside], xs[inside]]
-    away = np.stack([xs, ys], -1) - origin
-    angle = np.degrees(np.arctan2(away @ axes[1], away @ axes[0])) % 360
+    framed = np.zeros((2 * r + 1, 2 * r + 1), bool)
+    top, left = max(-y0, 0), max(-x0, 0)
+    inner = mask[max(y0, 0) : max(y0 + 2 * r + 1, 0), max(x0, 0) : max(x0 + 2 * r + 1, 0)]
+    framed[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    spans = np.arange(2 * r + 1) + np.array([[x0], [y0]]) - origin[:, None]
+    squared = spans[0] ** 2 + spans[1][:, None] ** 2
+    rows, columns = np.nonzero(~framed & (squared <= reach**2))
+    away = np.stack([spans[0][columns], spans[1][rows]], -1)
     low, high = span_deg
-    distance = np.linalg.norm(away, axis=-1)
-    good = free & ((angle - low) % 360 <= high - low) & (distance <= reach)
-    if not good.any():
+    angle = np.degrees(np.arctan2(away @ axes[1], away @ axes[0])) % 360
+    good = np.flatnonzero((angle - low) % 360 <= high - low)
+    if not len(good):
         return None
-    best = np.argmin(np.where(good, distance, np.inf))
-    return np.array([xs.flat[best], ys.flat[best]], float)
+    best = good[np.argmin(squared[rows[good], columns[good]])]
+    return np.array([x0 + columns[best], y0 + rows[best]], float)
 
 
 def arm_angle(points: np.ndarray, trunk: Trunk, side: int) -> float:
