@@ -5,14 +5,16 @@ import math
 import torch
 
 from avatarlab.body import poses
+from avatarlab.body.slopes import Slopes
 from avatarlab.fit.search import placed
-from avatarlab.fit.state import PER_VIEW, State, body_moves, camera, imaged, start_view
+from avatarlab.fit.state import PER_VIEW, POSED, State, camera, imaged, keypoint_moves, start_view
 from avatarlab.photo.keypoints import Keypoints
 
 
 def pixels(body, state, points, size=(300, 400)):
     view = state.views[0]
-    moves = body_moves(body, state.betas, view, points.vertices, points)
+    posture = Slopes(body, len(state.betas), range(1, POSED)).at(state.betas, view.pose)
+    moves = keypoint_moves(posture, view, points, points.vertices)
     return imaged(moves, view, size, len(state.betas) + 6)
 
 

@@ -39,6 +39,13 @@ class Offsets(nn.Module):
         points = torch.nonzero(row >= 0)[:, 0]
         return Offsets(self.columns, points, self.matrix[:, :, row[points]], len(chosen))
 
+    def dense(self, columns: int) -> Tensor:
+        """Return (columns, 3, V): the first columns of all points, zeros included."""
+        used = bisect_left(self.numbers, columns)
+        full = self.matrix.new_zeros(columns, 3, self.count)
+        full[self.columns[:used, None], :, self.points] = self.matrix[:used].transpose(1, 2)
+        return full
+
     def through(self, regressor: Tensor) -> "Offsets":
         """regressor (P, V) -> the offsets of the points it makes, in the columns that move any of them."""
         matrix = self.matrix @ regressor[:, self.points].T
@@ -97,8 +104,15 @@ class Skin(nn.Module):
 
     def posed(self, rest: Tensor, local: Tensor, moved: Tensor) -> Tensor:
         """rest (N, 3, V), local rotations (N, 55, 3, 3), transforms ``moved`` (N, 55, 3, 4) -> (N, 3, V)."""
+        return self.blended(self.corrected(rest, local), moved)
+
+    def corrected(self, rest: Tensor, local: Tensor) -> Tensor:
+        """rest (N, 3, V), local rotations (N, 55, 3, 3) -> (N, 3, V) with the pose's correctives, still in T-pose."""
         features = local[:, 1:] - torch.eye(3, dtype=local.dtype, device=local.device)
-        v = self.correctives(rest, features.flatten(1))
+        return self.correctives(rest, features.flatten(1))
+
+    def blended(self, v: Tensor, moved: Tensor) -> Tensor:
+        """v (N, 3, V) in T-pose, transforms ``moved`` (N, 55, 3, 4) -> (N, 3, V)."""
         t = (moved.flatten(2).mT @ self.weights).unflatten(1, (3, 4))
         x, y, z = v[:, None].unbind(2)
         return t[:, :, 0] * x + t[:, :, 1] * y + t[:, :, 2] * z + t[:, :, 3]

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Body
+from avatarlab.body.slopes import Posture
 from avatarlab.fit.evidence import Lines
 from avatarlab.fit.state import ViewState, camera
 from avatarlab.fit.target import Outline, Target, face_labels, outline
-from avatarlab.render import Camera, rasterize
+from avatarlab.render import Camera
+from avatarlab.render.raster import visible_faces
+from avatarlab.render.screen import to_screen
 
 SAMPLES = 260
 """Points per direction; the outline of a standing person has about ten times as many pixels."""
@@ -58,20 +61,17 @@ class Drawing:
         self.armless = torch.nonzero(~self.arm[body.faces[:, 0]])[:, 0]
         self.head = torch.tensor([name in ("head", "jaw", "eye") for name in names])[body.part]
 
-    def __call__(self, betas: Tensor, view: ViewState, size: tuple[int, int], arms: bool = True) -> Drawn:
+    def __call__(self, posture: Posture, view: ViewState, size: tuple[int, int], arms: bool = True) -> Drawn:
         """Draw, with or without the arms; size (width, height) px. Face numbers are the body's either way."""
-        with torch.no_grad():
-            posed = self.body(betas=betas[None], pose=view.pose[None])
-            eye = camera(view, posed.joints[0, 0], size)
-            faces = self.faces(posed.vertices[0], eye, arms)
+        eye = camera(view, posture.joints[0], size)
+        faces = self.faces(posture.vertices, eye, arms)
         return Drawn(eye, faces, faces >= 0, self.labels[faces])
 
     def faces(self, vertices: Tensor, eye: Camera, arms: bool = True) -> np.ndarray:
         """The face (H, W) that each pixel sees of vertices (V, 3) m, -1 = none; the arms' only if wanted."""
-        if arms:
-            return rasterize(vertices, self.body.faces, eye).face_id.numpy()
-        found = rasterize(vertices, self.body.faces[self.armless], eye).face_id
-        return torch.where(found >= 0, self.armless[found.long()].to(found), found).numpy()
+        shown = self.body.faces if arms else self.body.faces[self.armless]
+        found = visible_faces(to_screen(vertices, shown, eye), shown)
+        return (found if arms else torch.where(found >= 0, self.armless[found.long()].to(found), found)).numpy()
 
 
 @dataclass(frozen=True, eq=False)

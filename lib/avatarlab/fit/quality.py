@@ -11,7 +11,7 @@ from avatarlab.fit.conclusion import Concluded
 from avatarlab.fit.found import Found
 from avatarlab.fit.nudge import taped
 from avatarlab.fit.search import Search
-from avatarlab.fit.state import State, body_moves, imaged
+from avatarlab.fit.state import State, imaged, keypoint_moves
 from avatarlab.measure import MEASURES
 
 MIN_IOU = 0.80
@@ -65,8 +65,9 @@ class Quality:
 def view_quality(search: Search, state: State, number: int) -> ViewQuality:
     """Judge one view."""
     aim, view = search.targets[number], state.views[number]
-    drawn = search.draw(state.betas, view, aim.size)
-    moves = body_moves(search.body, state.betas, view, search.points.vertices, search.points)
+    posture = search.all.at(state.betas, view.pose)
+    drawn = search.draw(posture, view, aim.size)
+    moves = keypoint_moves(posture, view, search.points, search.points.vertices)
     off = (imaged(moves, view, aim.size, len(state.betas) + 6).pixels - aim.keypoints).norm(dim=1)
     error = float(off[aim.seen > 0].median()) if (aim.seen > 0).any() else float("nan")
     scale = float(view.log_focal.exp()) / float(view.shift[2])

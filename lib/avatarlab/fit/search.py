@@ -9,13 +9,24 @@ from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.body.layout import JOINT
+from avatarlab.body.slopes import Posture, Slopes
 from avatarlab.fit import contours, evidence, rows, silhouettes
 from avatarlab.fit.contours import Drawing
 from avatarlab.fit.evidence import DOUBLE, Normal
 from avatarlab.fit.guess import Guess
 from avatarlab.fit.shape import Prior, Stature, to_stature
 from avatarlab.fit.solve import constrained_step
-from avatarlab.fit.state import PER_VIEW, State, ViewState, body_moves, imaged, start_view, with_view
+from avatarlab.fit.state import (
+    PER_VIEW,
+    POSED,
+    State,
+    ViewState,
+    imaged,
+    keypoint_moves,
+    start_view,
+    vertex_moves,
+    with_view,
+)  # fmt: skip
 from avatarlab.fit.target import Target
 from avatarlab.photo.keypoints import Keypoints
 
@@ -45,6 +56,8 @@ class Search:
         self.stature = Stature(self.body)
         self.points = Keypoints(self.body)
         self.draw = Drawing(self.body)
+        self.all = Slopes(self.body, len(self.prior.mean), range(1, POSED))
+        self.few = Slopes(self.body, len(self.prior.mean), range(1, POSED), self.points.vertices)
         self.rest = poses.standing()
         self.sigma_m = [contours.FIRST_SIGMA_M] * len(self.targets)
         self.misfit_m = [contours.NO_OUTLINE_M] * len(self.targets)
@@ -56,45 +69,50 @@ class Search:
 
     # -- evidence ---------------------------------------------------------------------------------------------
 
-    def system(self, state: State, views, spread: float = 1.0, strength: float = 1.0) -> Normal:
-        """Keypoints, limb directions and every prior."""
+    def system(self, state: State, spread: float = 1.0, strength: float = 1.0, postures=None) -> Normal:
+        """Keypoints, limb directions and every prior; the whole bodies' ``postures`` are used where they are there."""
         normal = Normal(len(state.betas), len(state.views))
-        for number in views:
-            self._keypoints(normal, state, number, spread)
+        for number, view in enumerate(state.views):
+            if postures is None:
+                posture, chosen = self.few.at(state.betas, view.pose), torch.arange(len(self.points.vertices))
+            else:
+                posture, chosen = postures[number], self.points.vertices
+            self._keypoints(normal, state, number, keypoint_moves(posture, view, self.points, chosen), spread)
         evidence.pose_prior(normal, state, self.rest, strength)
         evidence.tie(normal, state)
         evidence.shape_prior(normal, state, self.prior)
         return normal
 
-    def _keypoints(self, normal: Normal, state: State, number: int, spread: float) -> None:
+    def postures(self, state: State) -> list[Posture]:
+        """The whole body in each view's pose."""
+        return [self.all.at(state.betas, view.pose) for view in state.views]
+
+    def _keypoints(self, normal: Normal, state: State, number: int, moves, spread: float) -> None:
         aim, view = self.targets[number], state.views[number]
-        moves = body_moves(self.body, state.betas, view, self.points.vertices, self.points)
         image = imaged(moves, view, aim.size, normal.shapes + 6)
         evidence.keypoints(normal, number, image, aim.keypoints, aim.seen, spread, aim.side)
         evidence.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         evidence.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
 
-    def add_rows(self, normal: Normal, state: State, number: int) -> None:
+    def add_rows(self, normal: Normal, posture: Posture, view: ViewState, number: int) -> None:
         """The row widths of one view."""
-        aim, view = self.targets[number], state.views[number]
+        aim = self.targets[number]
         if not len(self.seen[number].row):
             return
-        drawn = self.draw(state.betas, view, aim.size, arms=False)
+        drawn = self.draw(posture, view, aim.size, arms=False)
         pairs = rows.compare(self.draw, drawn, aim, self.seen[number])
         if not len(pairs.off):
             return
-        moves = body_moves(self.body, state.betas, view, pairs.vertices.reshape(-1))
+        moves = vertex_moves(posture, view, pairs.vertices.reshape(-1))
         rows.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
 
-    def add_outline(self, normal: Normal, state: State, number: int, reach_m: float) -> float:
+    def add_outline(self, normal: Normal, posture: Posture, view: ViewState, number: int, reach_m: float) -> float:
         """The outline of one view; returns the misfit (m) at trunk and legs."""
-        aim, view = self.targets[number], state.views[number]
-        drawn = self.draw(state.betas, view, aim.size)
-        found = contours.pairs(self.draw, drawn, aim)
+        aim = self.targets[number]
+        found = contours.pairs(self.draw, self.draw(posture, view, aim.size), aim)
         if found is None:
             return contours.NO_OUTLINE_M
-        moves = body_moves(self.body, state.betas, view, found.vertices)
-        image = imaged(moves, view, aim.size, normal.shapes + 6)
+        image = imaged(vertex_moves(posture, view, found.vertices), view, aim.size, normal.shapes + 6)
         evidence.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
         return contours.misfit(self.draw, found, float(image.scale.median()))[1]
 
@@ -102,12 +120,11 @@ class Search:
 
     def take(self, state: State, normal: Normal, free: Tensor, damping: float) -> State:
         """One constrained step, then the exact stature."""
+        if not bool(free[0]):
+            return state.moved(constrained_step(normal, None, 0.0, damping, free))
         value, slope = self.stature.slope(state.betas)
         state = state.moved(constrained_step(normal, slope, self.stature_m - value, damping, free))
-        if bool(free[0]):
-            betas = to_stature(state.betas, self.stature, self.stature_m, self.prior.covariance)
-            state = State(betas, state.views)
-        return state
+        return State(to_stature(state.betas, self.stature, self.stature_m, self.prior.covariance), state.views)
 
     def free(self, state: State, shape: bool, views) -> Tensor:
         """Step columns (P,) bool that may move: the shape, and the given views' cameras and poses."""
@@ -153,8 +170,8 @@ class Search:
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
             for _ in range(steps):
-                alone = self.take(alone, one.system(alone, (0,), spread, strength), free, 1e-3)
-        energy = one.system(alone, (0,)).energy
+                alone = self.take(alone, one.system(alone, spread, strength), free, 1e-3)
+        energy = one.system(alone).energy
         return with_view(state, number, alone.views[0]), energy
 
     def starts(self, betas: Tensor, number: int) -> list[ViewState]:
@@ -169,9 +186,8 @@ class Search:
 
     def _placed(self, betas: Tensor, view: ViewState, aim: Target) -> ViewState:
         """The view with the shift that brings the keypoints' middle and spread to the photo's."""
-        with torch.no_grad():
-            posed = self.body(betas=betas[None], pose=view.pose[None], vertices=self.points.vertices)
-        points = (self.points(posed.joints[0], posed.vertices[0]) - posed.joints[0, 0]) @ view.rotation.T
+        posed = self.few.at(betas, view.pose)
+        points = (self.points(posed.joints, posed.vertices) - posed.joints[0]) @ view.rotation.T
         shift = placed(points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size)
         return ViewState(view.rotation, shift.float(), view.log_focal, view.pose)
 
@@ -183,9 +199,10 @@ class Search:
         for start in starts:
             trial, energy = State(start, state.views), 0.0
             for _ in range(steps):
-                normal = self.system(trial, everything)
+                postures = self.postures(trial)
+                normal = self.system(trial, postures=postures)
                 for number in everything:
-                    self.add_rows(normal, trial, number)
+                    self.add_rows(normal, postures[number], trial.views[number], number)
                 energy = normal.energy
                 trial = self.take(trial, normal, free, 1e-2)
                 self.report("rows", energy)
@@ -215,9 +232,10 @@ class Search:
 
     def complete(self, state: State, reach_m: float) -> Normal:
         """The whole system at one state; learns the outlines' standard deviations by the way."""
-        normal = self.system(state, range(len(state.views)))
-        for number in range(len(state.views)):
-            self.misfit_m[number] = self.add_outline(normal, state, number, reach_m)
+        postures = self.postures(state)
+        normal = self.system(state, postures=postures)
+        for number, view in enumerate(state.views):
+            self.misfit_m[number] = self.add_outline(normal, postures[number], view, number, reach_m)
             self.sigma_m[number] = contours.sigma(self.misfit_m[number])
         return normal
 
@@ -245,14 +263,14 @@ class Search:
         return state
 
     def _trust(self, state: State) -> list[Tensor]:
-        drawn = [
-            self.draw(state.betas, view, aim.size) for view, aim in zip(state.views, self.targets, strict=True)
-        ]
-        return [silhouettes.trust_map(self.draw, one, aim) for one, aim in zip(drawn, self.targets, strict=True)]
+        found = []
+        for posture, view, aim in zip(self.postures(state), state.views, self.targets, strict=True):
+            found.append(silhouettes.trust_map(self.draw, self.draw(posture, view, aim.size), aim))
+        return found
 
     def _covered(self, state: State, trust: list[Tensor]) -> Normal:
         """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
-        normal = self.system(state, range(len(state.views)))
+        normal = self.system(state)
         for number, aim in enumerate(self.targets):
             loss, slope = silhouettes.gradient(self.body, state, number, aim, trust[number], self.sigma_m[number])
             normal.g[normal.columns(number)] += slope

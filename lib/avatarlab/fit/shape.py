@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Body, poses
+from avatarlab.body.slopes import Slopes
 from avatarlab.measure.anchors import topology
 
 JITTER = 1e-4
@@ -13,24 +14,29 @@ EXACT_M = 2e-6
 
 
 class Stature:
-    """Stature of a body in the standing pose: HEAD_TOP over the lowest point of the soles (as measure's ``ansur``)."""
+    """Stature of a body in the standing pose: HEAD_TOP over the lowest point of the soles (as measure's ``ansur``).
+
+    The pose is fixed, so every height is linear in the shape: one small matrix stands for the body.
+    """
 
     def __init__(self, body: Body):
-        self.body = body
-        soles = topology(body).soles
-        self.vertices = torch.cat([torch.tensor([body.landmarks["HEAD_TOP"]]), soles])
+        chosen = torch.cat([torch.tensor([body.landmarks["HEAD_TOP"]]), topology(body).soles])
+        shapes = len(body.shape_prior()[0])
+        still = Slopes(body, shapes, range(1, 2), chosen).at(torch.zeros(shapes), poses.standing())
+        self.heights = still.vertices[:, 1].double()
+        self.slopes = still.vertex_slopes(torch.arange(len(chosen)))[0][:, 1].double()
 
     def __call__(self, betas: Tensor) -> Tensor:
-        """betas (S,) -> stature () in metres, differentiable."""
-        height = self.body(betas=betas, pose=poses.standing(), vertices=self.vertices).vertices[:, 1]
+        """betas (S,) -> stature () in metres, float64, differentiable."""
+        height = self.heights + self.slopes[:, : len(betas)] @ betas.double()
         return height[0] - height[1:].amin()
 
     def slope(self, betas: Tensor) -> tuple[float, Tensor]:
         """(stature m, its slope (S,) float64 in m per component) at betas."""
-        betas = betas.detach().clone().requires_grad_()
-        value = self(betas)
-        slope = torch.autograd.grad(value, betas)[0].double()
-        return float(value.detach()), slope
+        slopes = self.slopes[:, : len(betas)]
+        height = self.heights + slopes @ betas.detach().double()
+        lowest = 1 + int(height[1:].argmin())
+        return float(height[0] - height[lowest]), slopes[0] - slopes[lowest]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,16 +11,16 @@ TURN_LIMIT = 0.35
 SHAPE_LIMIT = 1.5
 
 
-def constrained_step(normal: Normal, slope: Tensor, missing: float, damping: float, free: Tensor) -> Tensor:
+def constrained_step(normal: Normal, slope: Tensor | None, missing: float, damping: float, free: Tensor) -> Tensor:
     """Solve H s = -g over the ``free`` columns (P,) bool, with slope (S,) . s_shape = missing (m).
 
-    ``damping`` is added relative to the diagonal; long steps are shortened as a whole.
+    ``slope`` None: the shape is not free. ``damping`` is added relative to the diagonal; long steps are shortened as a whole.
     """
     index = torch.nonzero(free)[:, 0]
     h = normal.h[index[:, None], index]
     h = h + torch.diag(damping * h.diagonal() + 1e-6)
     step = torch.zeros_like(normal.g)
-    if not bool(free[0]):
+    if slope is None:
         step[index] = torch.linalg.solve(h, -normal.g[index])
     else:
         line = torch.zeros(len(index), dtype=DOUBLE)

@@ -11,7 +11,8 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.body import Body
+from avatarlab.body.slopes import Posture, cross_matrices
+from avatarlab.photo.keypoints import Keypoints
 from avatarlab.render import Camera
 
 POSED = 22
@@ -19,8 +20,6 @@ POSED = 22
 
 CAMERA, POSE = 7, 3 * (POSED - 1)
 PER_VIEW = CAMERA + POSE
-POSE_EPS, BETA_EPS = 2e-3, 0.25
-"""Steps of the finite differences: rad (float32 leaves 1e-4 of the slope), and components (exact: linear)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class State:
 def _moved(view: ViewState, step: Tensor) -> ViewState:
     pose = view.pose.clone()
     pose[1:POSED] += step[CAMERA:].reshape(-1, 3)
-    rotation = roma.special_procrustes(roma.rotvec_to_rotmat(step[:3]) @ view.rotation)
+    rotation = roma.special_gramschmidt(roma.rotvec_to_rotmat(step[:3]) @ view.rotation)
     return ViewState(rotation, view.shift + step[3:6], view.log_focal + step[6], pose)
 
 
@@ -73,39 +72,28 @@ class Moves(NamedTuple):
     slopes: Tensor
 
 
-def body_moves(body: Body, betas: Tensor, view: ViewState, vertices: Tensor, mix=None) -> Moves:
-    """Where body points are in camera axes and how they move with shape, camera and pose of this view.
+def vertex_moves(posture: Posture, view: ViewState, chosen: Tensor) -> Moves:
+    """Where the vertices ``chosen`` (K,) are in camera axes and how they move with shape, camera and pose."""
+    return _moves(posture, view, posture.vertices[chosen], posture.vertex_slopes(chosen))
 
-    vertices (K,) numbers; ``mix`` (joints (N, 55, 3), vertices (N, K, 3)) -> points (N, M, 3), or None for the
-    vertices themselves. One batched forward pass, finite differences.
-    """
-    shapes = len(betas)
-    bent = view.pose[1:POSED].reshape(-1)
-    wiggle = torch.cat([bent[None], bent + POSE_EPS * torch.eye(POSE)])
-    pose = view.pose.expand(1 + shapes + POSE, 55, 3).clone()
-    pose[0, 1:POSED] = wiggle[0].reshape(-1, 3)
-    pose[1 + shapes :, 1:POSED] = wiggle[1:].reshape(POSE, -1, 3)
-    many = betas.expand(1 + shapes + POSE, shapes).clone()
-    many[1 : 1 + shapes] += BETA_EPS * torch.eye(shapes)
-    with torch.no_grad():
-        posed = body(betas=many, pose=pose, vertices=vertices)
-    points = posed.vertices if mix is None else mix(posed.joints, posed.vertices)
-    local = (points - posed.joints[:, :1]).double() @ view.rotation.T.double()
-    change = (local[1:] - local[0]).permute(1, 2, 0)
-    change = change / torch.cat([torch.full((shapes,), BETA_EPS), torch.full((POSE,), POSE_EPS)]).double()
-    here = local[0]
-    turn = -_cross_matrices(here)
+
+def keypoint_moves(posture: Posture, view: ViewState, points: Keypoints, chosen: Tensor) -> Moves:
+    """The same of the keypoints; ``chosen`` says where the posture has ``points.vertices``."""
+    pairs = zip(posture.joint_slopes(), posture.vertex_slopes(chosen), strict=True)
+    slopes = tuple(points(j.flatten(1), v.flatten(1)).unflatten(1, (3, -1)) for j, v in pairs)
+    return _moves(posture, view, points(posture.joints, posture.vertices[chosen]), slopes)
+
+
+def _moves(posture: Posture, view: ViewState, points: Tensor, slopes: tuple[Tensor, Tensor]) -> Moves:
+    """points (K, 3) m in the body's frame, slopes by shape and pose -> Moves about the pelvis."""
+    rotation = view.rotation.double()
+    by_shape, by_pose = slopes
+    by_shape = rotation @ (by_shape - posture.joint_slopes()[0][0]).double()
+    here = (points - posture.joints[0]).double() @ rotation.T
     shift = torch.eye(3, dtype=here.dtype).expand(len(here), 3, 3)
     zoom = here.new_zeros(len(here), 3, 1)
-    slopes = torch.cat([change[..., :shapes], turn, shift, zoom, change[..., shapes:]], -1)
+    slopes = torch.cat([by_shape, -cross_matrices(here), shift, zoom, rotation @ by_pose.double()], -1)
     return Moves(here + view.shift.double(), slopes)
-
-
-def _cross_matrices(v: Tensor) -> Tensor:
-    """v (K, 3) -> (K, 3, 3) with m @ w = v x w."""
-    zero = torch.zeros_like(v[:, 0])
-    x, y, z = v.unbind(1)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
 
 
 class Image(NamedTuple):

@@ -1,0 +1,114 @@
+"""How points of a posed body move with shape and pose, in closed form: one forward pass instead of a hundred.
+
+Skinning is linear in the shape, and turning a joint turns all that hangs below it about that joint. Left out is how
+the pose correctives change with the pose (millimetres where the turn itself moves a point by decimetres), so slopes by
+pose are a few per cent off near joints; slopes by shape are exact.
+"""
+
+import roma
+import torch
+from torch import Tensor
+
+from avatarlab.body.layout import PARENTS
+from avatarlab.body.model import Body
+
+_SMALL = 1e-3
+"""Angle (rad) under which the series of sine and cosine are taken."""
+
+
+class Slopes:
+    """The parts of a body that its slopes need; ``at(betas, pose)`` poses it."""
+
+    def __init__(self, body: Body, shapes: int, turned: range, vertices: Tensor | None = None):
+        """``shapes`` first components; ``turned`` joints (no root); ``vertices`` (K,) if only those are wanted."""
+        self.body, self.shapes, self.turned = body, shapes, torch.tensor(turned)
+        self.skin = body._skin if vertices is None else body._subset(vertices)
+        self.directions = self.skin.points.shape.dense(shapes).permute(2, 1, 0).contiguous()
+        self.weights = self.skin.weights.T.contiguous()
+        self.joints = body._joints.shape.dense(shapes).permute(2, 1, 0).contiguous()
+        self.above = _ancestors()
+        self.parents = torch.tensor(PARENTS)
+
+    def at(self, betas: Tensor, pose: Tensor) -> "Posture":
+        """betas (S,), pose (55, 3) rad -> the body there."""
+        with torch.no_grad():
+            return Posture(self, betas, pose)
+
+
+class Posture:
+    """A posed body: vertices (V, 3) and joints (55, 3) m, and the slopes of any of its points.
+
+    Slopes are (N, 3, S) by shape and (N, 3, 3 J) by the axis-angles of the J turned joints, both m per unit.
+    """
+
+    def __init__(self, parts: Slopes, betas: Tensor, pose: Tensor):
+        self.parts, body, skin = parts, parts.body, parts.skin
+        rest_joints = body._joints.rest(betas[None], None).mT
+        local = roma.rotvec_to_rotmat(pose[None])
+        turns, joints = body._chain(local, rest_joints)
+        shift = joints[..., None] - turns @ rest_joints[..., None]
+        moved = torch.cat([turns, shift], 3)
+        self.rest = skin.corrected(skin.points.rest(betas[None], None), local)
+        self.vertices = skin.blended(self.rest, moved)[0].mT
+        self.joints, self.moved = joints[0], moved[0]
+        self._by_shape = self._joint_slopes()
+        self._axes = self.moved[parts.parents[parts.turned], :, :3] @ left_jacobian(pose[parts.turned])
+
+    def _joint_slopes(self) -> Tensor:
+        """(55, 3, S): how the posed joints move with the shape."""
+        parts, turns = self.parts, self.moved[:, :, :3]
+        bones = parts.joints.clone()
+        bones[1:] -= parts.joints[parts.parents[1:]]
+        bones[1:] = turns[parts.parents[1:]] @ bones[1:]
+        return (parts.above @ bones.flatten(1)).unflatten(1, (3, -1))
+
+    def joint_slopes(self) -> tuple[Tensor, Tensor]:
+        """Slopes of the 55 joints by shape and by pose."""
+        arms = self.joints[:, None] - self.joints[self.parts.turned]
+        below = self.parts.above[:, self.parts.turned]
+        return self._by_shape, self._turned(arms * below[..., None])
+
+    def vertex_slopes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Slopes of the vertices ``chosen`` (K,), numbers within ``vertices``, by shape and by pose."""
+        parts = self.parts
+        weights, turns = parts.weights[chosen], self.moved[:, :, :3]
+        blend = (weights @ turns.flatten(1)).unflatten(1, (3, 3))
+        shift = self._by_shape - turns @ parts.joints
+        by_shape = blend @ parts.directions[chosen] + (weights @ shift.flatten(1)).unflatten(1, (3, -1))
+        point = torch.cat([self.rest[0, :, chosen], self.rest.new_ones(1, len(chosen))])
+        each = (self.moved.reshape(-1, 4) @ point).T.reshape(-1, len(turns), 3)
+        each = torch.cat([each, torch.ones_like(each[..., :1])], 2) * weights[..., None]
+        below = parts.above[:, parts.turned]
+        total = torch.einsum("kdc,dj->kjc", each, below)
+        arms = total[..., :3] - total[..., 3:] * self.joints[parts.turned]
+        return by_shape, self._turned(arms)
+
+    def _turned(self, arms: Tensor) -> Tensor:
+        """arms (N, J, 3) m, from each joint to what it carries of a point -> slopes (N, 3, 3 J)."""
+        slopes = torch.linalg.cross(self._axes.mT[None], arms[:, :, None], dim=-1)
+        return slopes.permute(0, 3, 1, 2).flatten(2)
+
+
+def left_jacobian(turn: Tensor) -> Tensor:
+    """Axis-angles (N, 3) rad -> (N, 3, 3): the turn in space per change of the axis-angle."""
+    angle = turn.norm(dim=1)[:, None, None]
+    small, safe = angle < _SMALL, angle.clamp_min(_SMALL)
+    cross = cross_matrices(turn)
+    first = torch.where(small, 0.5 - angle**2 / 24, (1 - safe.cos()) / safe**2)
+    second = torch.where(small, 1 / 6 - angle**2 / 120, (safe - safe.sin()) / safe**3)
+    return torch.eye(3).to(turn) + first * cross + second * cross @ cross
+
+
+def _ancestors() -> Tensor:
+    """(55, 55): 1 where the second joint is the first or above it."""
+    above = torch.eye(len(PARENTS))
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        above[joint] += above[parent]
+    return above
+
+
+def cross_matrices(v: Tensor) -> Tensor:
+    """v (N, 3) -> (N, 3, 3) with m @ w = v x w."""
+    zero = torch.zeros_like(v[:, 0])
+    x, y, z = v.unbind(1)
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
