@@ -16,7 +16,7 @@ class Record:
     """One search: who (id, split, sex), what was shown (track, inputs), what is known and what was read.
 
     truth_m: tapes of the real row, m, biceps and forearm relaxed. row: the population's columns, m, ``weight`` kg.
-    mesh_m: tapes of the person's own mesh.
+    mesh_m: tapes of the person's own mesh. usable: ``fit`` would accept the search.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Record:
     truth_m: dict[str, float]
     row: dict[str, float]
     mesh_m: dict[str, float]
+    usable: bool = True
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -1,0 +1,146 @@
+"""Searching many participants in parallel: one record per person, track and inputs, kept on disk as they come."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from avatarlab import ROOT
+from avatarlab.body import Body
+from avatarlab.errors import InputError
+from avatarlab.files import sha256, whole
+from avatarlab.fit.conclusion import concluded
+from avatarlab.fit.found import search
+from avatarlab.fit.quality import judged
+from avatarlab.fit.records import Record, load, written
+from avatarlab.lab.parallel import Outcome, outcomes
+from avatarlab.people import Participant, Participants, delivered
+from avatarlab.photo import Observation
+
+log = logging.getLogger(__name__)
+
+INPUTS = ("front", "front_side")
+
+
+class Job(NamedTuple):
+    """One person (number in the file) in one track, and the inputs still to be searched."""
+
+    number: int
+    track: str
+    inputs: tuple[str, ...]
+
+
+class Models(NamedTuple):
+    """What a process needs: the body, the participants, and how the search starts."""
+
+    body: Body
+    people: Participants
+    guess: str | None
+    steps: int
+
+
+def gather(
+    people: str | Path,
+    records: str | Path,
+    splits: Sequence[str] = ("train", "calibration"),
+    tracks: Sequence[str] = ("a", "b"),
+    inputs: Sequence[str] = INPUTS,
+    per_split: int | None = None,
+    body_file: str | Path | None = None,
+    guess: str | None = None,
+    steps: int = 12,
+    workers: int | None = None,
+    progress: Callable[[Outcome], None] | None = None,
+) -> list[Record]:
+    """Search the participants of a file; return the records of all that were asked for, ordered by their keys.
+
+    ``records`` is a folder that keeps them, one file of JSON lines per participants file, search and body: what is
+    there already is not searched again, so a run that was stopped goes on. ``per_split``: so many people of each split,
+    the first ones. People whom no search finds have no record; the log says who and why.
+    """
+    known = Participants.load(people)
+    path = Path(records) / f"records_{_origin(people, body_file, guess, steps)}.jsonl"
+    done = {one.key: one for one in repaired(path)}
+    keys = wanted(known, splits, tracks, inputs, per_split)
+    jobs = _jobs(known, keys, set(done))
+    given = (str(people), str(body_file) if body_file else None, guess, steps)
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+        for outcome in outcomes(searched, jobs, workers, ready, given):
+            if outcome.error:
+                log.warning("%s: %s", _named(known, jobs[outcome.number]), outcome.error)
+            for one in outcome.result or ():
+                file.write(written(one) + "\n")
+                done[one.key] = one
+            file.flush()
+            if progress:
+                progress(outcome)
+    return [done[key] for key in sorted(keys) if key in done]
+
+
+def _origin(people, body_file, guess, steps) -> str:
+    """What makes records comparable: the participants, the body, how the search starts and how long it goes on."""
+    body = sha256(body_file)[:6] if body_file else "default"
+    return f"{sha256(people)[:8]}_{body}_{guess or 'network'}_{steps}"
+
+
+def repaired(path: Path) -> list[Record]:
+    """The records of a file, which a run that was killed may have left with half a line: that is cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = load(path)
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+        with whole(path) as part:
+            part.write_text("".join(written(one) + "\n" for one in found), encoding="utf-8", newline="\n")
+    return found
+
+
+Key = tuple[str, str, str, str]
+
+
+def wanted(people: Participants, splits, tracks, inputs, per_split: int | None) -> set[Key]:
+    """Keys of all records that are asked for."""
+    if unknown := [one for one in inputs if one not in INPUTS]:
+        raise InputError(f"inputs: got {', '.join(unknown)}, expected {' or '.join(INPUTS)}.")
+    chosen = [(split, str(id)) for split in splits for id in people.of(split).arrays["id"][:per_split]]
+    return {(split, id, track, kind) for split, id in chosen for track in tracks for kind in inputs}
+
+
+def _jobs(people: Participants, keys: set[Key], done: set[Key]) -> list[Job]:
+    """What is left to do, in order of people; all inputs of one person in one track together."""
+    order = {str(id): number for number, id in enumerate(people.arrays["id"])}
+    left: dict[tuple[int, str], list[str]] = {}
+    for _, id, track, kind in sorted(keys - done, key=lambda key: (key[2], order[key[1]], key[3])):
+        left.setdefault((order[id], track), []).append(kind)
+    return [Job(number, track, tuple(kinds)) for (number, track), kinds in left.items()]
+
+
+def _named(people: Participants, job: Job) -> str:
+    return f"{people.arrays['id'][job.number]} in track {job.track}"
+
+
+def ready(people: str, body_file: str | None, guess: str | None, steps: int) -> Models:
+    """Load what the searches of one process need."""
+    return Models(Body.load(ROOT / body_file if body_file else None), Participants.load(people), guess, steps)
+
+
+def searched(models: Models, job: Job) -> list[Record]:
+    """Search one person in one track, for every inputs asked for; InputError where a view shows nobody."""
+    one = models.people[job.number]
+    views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
+    shown = dict(zip(views, delivered(one, job.track, models.body, views), strict=True))
+    record = partial(_record, models, one, job.track)
+    found = [record(kind, tuple(shown[view] for view in kind.split("_"))) for kind in job.inputs]
+    return [one for one in found if one is not None]
+
+
+def _record(models: Models, one: Participant, track: str, kind: str, seen: tuple[Observation | None, ...]):
+    """One record, or None where a view shows nobody or is beyond use."""
+    if any(view is None or any(note.fatal for note in view.findings) for view in seen):
+        log.warning("%s, track %s, %s: nobody is found in a photo", one.id, track, kind)
+        return None
+    found = search(seen, one.stature_m, models.body, one.sex, guess=models.guess, steps=models.steps)
+    end = concluded(found, None, one.sex, None)
+    return Record(
+        one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
+        one.truth_m, one.row, one.mesh_m, judged(found, end).usable,
+    )  # fmt: skip
