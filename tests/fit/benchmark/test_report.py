@@ -1,0 +1,64 @@
+"""The report's keys and figures from made-up people."""
+
+import math
+
+import pytest
+
+from avatarlab.fit.benchmark.panel import INPUTS, mesh_references, references
+from avatarlab.fit.benchmark.report import METHODS, answers, chosen, flat, rows, unfitted
+from avatarlab.lab.metrics import KEY
+
+WANTED = (
+    *("mae15_mm", "chest_mae_mm", "waist_mae_mm", "hip_mae_mm", "thigh_mae_mm", "p90_mm"),
+    *("floor_mae15_mm", "baseline_mae15_mm", "coverage90_pct", "width90_mm"),
+)
+
+
+@pytest.fixture(scope="module")
+def table(tested, records, tmp_path_factory):
+    known, meshes = references(tmp_path_factory.mktemp("empty"), tested), mesh_references(tested)
+    found = {("a", one): answers(tested, records, None, INPUTS[one], known, meshes) for one in INPUTS}
+    return rows(tested, found)
+
+
+def test_every_method_sex_and_tape_has_its_row(table):
+    assert len(table) == len(INPUTS) * len(METHODS) * 3 * 15
+    keys = {(r["track"], r["inputs"], r["method"], r["sex"], r["measure"]) for r in table}
+    assert len(keys) == len(table)
+
+
+def test_keys_of_the_issue_are_complete(table):
+    figures = flat(table)
+    assert {f"a_{inputs}_{name}" for inputs in INPUTS for name in WANTED} <= figures.keys()
+    assert all(KEY.fullmatch(key) and math.isfinite(value) for key, value in figures.items())
+
+
+def test_figures_are_what_was_put_in(table, tested):
+    figures = flat(table)
+    assert figures["a_front_side_mae15_mm"] == pytest.approx(10, abs=0.01)
+    assert figures["a_front_side_geometric_mae15_mm"] == pytest.approx(10, abs=0.01)
+    assert figures["a_front_side_coverage90_pct"] == 100
+    ratio = figures["a_front_side_mae15_mm"] / figures["a_front_side_floor_mae15_mm"]
+    assert figures["a_front_side_floor_ratio"] == pytest.approx(ratio, abs=2e-3)
+    no_photo = chosen(table, track="a", inputs="front_side", method="stature", sex="both", measure="waist")
+    assert figures["a_front_side_baseline_waist_mae_mm"] == pytest.approx(no_photo[0]["mae_mm"], abs=0.01)
+
+
+def test_the_ratio_to_the_baseline_is_that_of_the_worst_tape(table):
+    figures = flat(table)
+    each = [
+        figures[f"a_front_side_weight_{t}_mae_mm"] / figures[f"a_front_side_weight_baseline_{t}_mae_mm"]
+        for t in ("chest", "waist", "hip", "thigh")
+    ]
+    assert figures["a_front_side_weight_baseline_ratio"] == pytest.approx(max(each), abs=2e-3)
+
+
+def test_without_a_search_the_fit_is_the_baseline(table):
+    """The made-up searches saw both views, so of the front alone nobody is fitted."""
+    figures = flat(table)
+    assert figures["a_front_mae15_mm"] == figures["a_front_baseline_mae15_mm"]
+
+
+def test_unfitted_people_are_named(tested, records):
+    assert unfitted(tested, records[2:], INPUTS["front_side"]) == tested.ids[:2]
+    assert len(unfitted(tested, records, INPUTS["front"])) == len(tested.ids)
