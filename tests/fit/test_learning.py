@@ -1,0 +1,148 @@
+"""Learning the posterior: gains and noise recovered, leave-one-out exact, coverage as promised, wrong splits refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import OFFSET, SHRUNK, records
+
+from avatarlab.errors import InputError
+from avatarlab.fit.learning import (
+    READ,
+    STRENGTHS,
+    learned,
+    noise,
+    optics_of,
+    quantile,
+    ridge,
+    widened,
+)
+from avatarlab.fit.posterior import SEXES, TAPES, people
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A posterior of 60 train and 100 calibration people per sex."""
+    return learned(records("train", 60, 1) + records("calibration", 100, 2))
+
+
+@pytest.mark.parametrize("sex", SEXES)
+def test_gain_offset_and_noise_are_recovered(sex):
+    found = optics_of([one for one in records("train", 400, 1, noise=0.2) if one.sex == sex], sex)
+    names = people(sex)[0]
+    total = found.gain.sum(1)  # collinear measures may share a gain
+    at = [READ.index(name) for name in ("waist", "chest", "hip", "calf", "inside_leg")]
+    own = [found.gain[k, names.index(READ[k])] for k in at]
+    assert np.all(np.array(own) > 0.4) and np.allclose(total[at], SHRUNK, atol=0.35)
+    assert np.allclose(found.offset, OFFSET, atol=0.08)
+    assert np.allclose(np.sqrt(found.noise.diagonal()), 0.2, atol=0.05)
+    off = found.noise - np.diag(found.noise.diagonal())
+    assert np.abs(off).max() < 0.1 * 0.2
+
+
+def test_leave_one_out_residuals_are_those_of_leaving_one_out():
+    chance = np.random.default_rng(0)
+    x, aim = chance.standard_normal((12, 4)), np.array([1.0, 0, 0, 0])
+    y = x @ [0.8, 0.1, 0, 0] + 0.3 + 0.1 * chance.standard_normal(12)
+    _, _, left = ridge(x, y, aim)
+    errors = []
+    for strength in STRENGTHS:
+        off = []
+        for k in range(12):
+            keep = np.arange(12) != k
+            a, b = x[keep] - x.mean(0), (y - x @ aim)[keep]
+            # leaving one out of centred data, the mean of all kept out of the ridge
+            design = np.column_stack([np.ones(11), a])
+            solved = np.linalg.solve(design.T @ design + np.diag([0, *[strength] * 4]), design.T @ b)
+            off.append((y - x @ aim)[k] - solved @ [1, *(x[k] - x.mean(0))])
+        errors.append(np.array(off))
+    best = min(errors, key=lambda off: np.mean(off**2))
+    np.testing.assert_allclose(left, best, atol=1e-10)
+
+
+def test_few_people_are_taken_to_read_what_they_measure():
+    few = [one for one in records("train", 12, 1, gain=1.0, offset=0.0, noise=0.5) if one.sex == "male"]
+    found = optics_of(few, "male")
+    names = people("male")[0]
+    own = [found.gain[k, names.index(name)] for k, name in enumerate(READ)]
+    assert np.median(own) > 0.8
+
+
+def test_correlated_noise_is_seen_and_the_rest_shrunk():
+    chance = np.random.default_rng(1)
+    left = chance.standard_normal((60, 6))
+    left[:, 1] = 0.9 * left[:, 0] + np.sqrt(1 - 0.81) * left[:, 1]
+    spread = noise(left, np.ones_like(left, bool))
+    unit = spread / np.sqrt(np.outer(spread.diagonal(), spread.diagonal()))
+    assert 0.5 < unit[0, 1] < 0.95
+    raw = np.abs(np.corrcoef(left.T))[2:, 2:][~np.eye(4, dtype=bool)]
+    assert np.abs(unit[2:, 2:][~np.eye(4, dtype=bool)]).mean() < raw.mean()
+    assert np.linalg.eigvalsh(spread)[0] > 0
+
+
+def test_noise_ignores_what_was_not_seen():
+    left, seen = np.random.default_rng(0).choice([-1.0, 1.0], (20, 2)), np.ones((20, 2), bool)
+    left[10:, 1], seen[10:, 1] = 0.0, False
+    left[:10, 1] *= 2
+    assert np.sqrt(noise(left, seen).diagonal()) == pytest.approx([1, 2])
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_intervals_hold_ninety_of_a_hundred(made, weighed):
+    held = []
+    for one in records("train", 300, 3):
+        answer = made(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+        held.append(
+            [low <= one.truth_m[name] <= high for name, (low, high) in answer.interval_m.items()][: len(TAPES)]
+        )
+    assert 0.87 < np.mean(held) < 0.93
+    assert np.mean(held, 0).min() > 0.82 and np.mean(held, 0).max() < 0.97
+
+
+def test_the_posterior_beats_the_mesh_and_the_population(made):
+    off = {"mesh": [], "posterior": []}
+    for one in records("train", 60, 4):
+        answer = made(one.readings, one.stature_m, None, one.sex)
+        off["mesh"].append([one.readings.value[name] - one.truth_m[name] for name in TAPES])
+        off["posterior"].append([answer.value_m[name] - one.truth_m[name] for name in TAPES])
+    mae = {name: 1000 * np.abs(x).mean() for name, x in off.items()}
+    assert mae["posterior"] < 0.65 * mae["mesh"] and mae["posterior"] < 10
+
+
+def test_quantile_is_the_split_conformal_one():
+    assert quantile(np.arange(1.0, 100.0)) == 90  # the 90th of 99
+    assert quantile(np.arange(1.0, 10.0)) == 9  # of nine the largest
+    assert quantile(np.array([3.0])) == 3.0
+
+
+def test_a_measure_hidden_from_all_takes_the_others_factor(made):
+    hidden = [
+        replace(one, readings=replace(one.readings, hidden={"head": "under hair"}))
+        for one in records("calibration", 50, 2)
+    ]
+    factor = widened(made, hidden, False)
+    assert np.isfinite(factor).all() and 1.2 < factor[TAPES.index("head")] < 2.5
+
+
+def test_network_tapes_are_used_when_all_have_them():
+    some = [one for one in records("train", 20, 1) if one.sex == "male"]
+    both = [replace(one, readings=replace(one.readings, guess=one.truth_m)) for one in some]
+    assert "guess.waist" in optics_of(both, "male").names
+    assert "guess.waist" not in optics_of([*both[1:], some[0]], "male").names
+
+
+def test_test_people_are_refused():
+    with pytest.raises(InputError, match="test_female_000 is of split 'test'"):
+        learned(records("train", 20, 1) + records("test", 1, 2))
+
+
+def test_too_few_people_are_refused():
+    with pytest.raises(InputError, match="fewer than 12 people of either sex"):
+        learned(records("train", 5, 1))
+
+
+def test_order_of_records_does_not_matter():
+    some = records("train", 15, 1)
+    one, other = learned(some), learned(some[::-1])
+    for key in one.optics:
+        np.testing.assert_array_equal(one.optics[key].gain, other.optics[key].gain)
