@@ -139,7 +139,7 @@ def colours(body: Body, chance: np.random.Generator) -> torch.Tensor:
     for cloth, parts in CLOTHES.items():
         chosen = torch.isin(body.part, torch.tensor([body.parts.index(part) for part in parts]))
         colour[chosen] = torch.tensor(pick.get(cloth, (0.12, 0.12, 0.13)))
-    colour[_hair(body)] = torch.tensor(HAIR)
+    colour[scalp(body)] = torch.tensor(HAIR)
     for eye in ("leye", "reye"):
         colour[_near(body, body.template[body.landmarks[eye]], 0.018)] = torch.tensor((0.93, 0.92, 0.90))
         colour[_near(body, body.template[body.landmarks[eye]], 0.006)] = torch.tensor((0.15, 0.10, 0.07))
@@ -151,7 +151,7 @@ def _near(body: Body, point: torch.Tensor, radius_m: float) -> torch.Tensor:
     return ((body.template - point).norm(dim=1) < radius_m) & (eyes | (radius_m < 0))
 
 
-def _hair(body: Body) -> torch.Tensor:
+def scalp(body: Body) -> torch.Tensor:
     """The scalp (V,) bool: head vertices above the brows in front, above the ears' middle behind."""
     head = body.part == body.parts.index("head")
     ear, eye = body.template[body.landmarks["lear"]], body.template[body.landmarks["leye"]]

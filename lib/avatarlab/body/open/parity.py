@@ -26,7 +26,7 @@ def bone_deltas(source: Source, turns: np.ndarray, rotations: np.ndarray) -> tor
 def pose_anny(model, source: Source, turns: np.ndarray, theta: torch.Tensor, rotations: np.ndarray):
     """Pose Anny's own model: parameters theta (N, P), rotations (N, 55, 3, 3) -> vertices (N, V, 3) in file order and
     joints (N, 55, 3), metres, SMPL-X axes, pelvis joint at the origin."""
-    phenotypes, local = split(model, theta.double())
+    phenotypes, local = split(model, theta.double(), source.parameters)
     posed = model(bone_deltas(source, turns, rotations), phenotypes, local)
     heads = posed["bone_poses"][:, joint_bones(source.bones), :3, 3].numpy() @ ANNY_TO_SMPLX.T
     vertices = posed["vertices"].numpy() @ ANNY_TO_SMPLX.T

@@ -195,8 +195,8 @@ def t_pose(source: Source) -> TPose:
     """Straighten Anny into the T-pose and merge its bones into the 55 joints."""
     _, heads, tails = source.rest(source.reference())
     turns = straighten(source, heads, tails).astype(np.float32)
-    vertices, joints = _straightened(source, turns, source.vertices, source.heads)
-    vertex_shapes, joint_shapes = _straightened(source, turns, source.vertex_shapes, source.head_shapes)
+    vertices, joints = skinned(source, turns, source.vertices, source.heads)
+    vertex_shapes, joint_shapes = skinned(source, turns, source.vertex_shapes, source.head_shapes)
     return TPose(vertices, joints, vertex_shapes, joint_shapes, turns, merged_weights(source))
 
 
@@ -208,12 +208,13 @@ def merged_weights(source: Source) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def _straightened(source: Source, turns, vertices, heads) -> tuple[np.ndarray, np.ndarray]:
-    """Apply the T-pose to vertices (..., V, 3) and bone heads (..., B, 3); return both relative to the pelvis."""
+def skinned(source: Source, turns, vertices, heads) -> tuple[np.ndarray, np.ndarray]:
+    """Turn every bone by its world rotation ``turns`` (B, 3, 3): rest vertices (..., V, 3) and bone heads (..., B, 3) ->
+    vertices (..., V, 3) and the 55 joints (..., 55, 3), both relative to the pelvis joint. Anny's own skinning."""
     moved = walk(source.bone_parents, turns, heads)
     blend = np.einsum("vb,bij->vij", source.weights, turns)
     shift = moved - np.einsum("bij,...bj->...bi", turns, heads)
-    skinned = np.einsum("vij,...vj->...vi", blend, vertices) + source.weights @ shift
+    moved_skin = np.einsum("vij,...vj->...vi", blend, vertices) + source.weights @ shift
     joints = moved[..., joint_bones(source.bones), :]
     origin = joints[..., :1, :]
-    return (skinned - origin).astype(np.float32), (joints - origin).astype(np.float32)
+    return (moved_skin - origin).astype(np.float32), (joints - origin).astype(np.float32)

