@@ -46,13 +46,30 @@ def test_given_spreads_go_before_the_person_s_own(doll):
 
 def test_reasons_stand_beside_the_value_or_instead_of_it(doll, tmp_path):
     why = {"ankle": "feet out of the picture"}
-    kept, left_out = (measure(doll, person(), reasons=why, withhold=withhold) for withhold in (False, True))
+    kept, left_out = (measure(doll, person(), reasons=why, **given) for given in ({"withhold": False}, {}))
     assert kept.measures["ankle"].reason == why["ankle"] and kept.measures["ankle"].interval
     assert left_out.measures["ankle"] == Measure(None, None, why["ankle"])
     left_out.save(tmp_path / "m.json")
     assert Measurements.load(tmp_path / "m.json") == left_out
     with pytest.raises(InputError, match="reasons: 'knee' is not a measure"):
         measure(doll, person(), reasons={"knee": "?"})
+
+
+def test_given_intervals_are_taken_as_they_are(doll):
+    found = measure(doll, person(), intervals_cm={"waist": (70.0, 90.0)})
+    assert found.measures["waist"].interval == (70.0, 90.0) and found.measures["hip"].interval is None
+    with pytest.raises(InputError, match="intervals_cm: 'knee' is not a measure"):
+        measure(doll, person(), intervals_cm={"knee": (1.0, 2.0)})
+
+
+def test_given_intervals_move_with_the_definition(doll):
+    given = {"inside_leg": (70.0, 80.0)}
+    plain, other = (
+        measure(doll, person(), d, intervals_cm=given).measures for d in ("ansur", "smpl-anthropometry")
+    )
+    less = other["inside_leg"].value - plain["inside_leg"].value
+    assert less < -1, "that inside leg ends at the ankle"
+    assert other["inside_leg"].interval == pytest.approx((70.0 + less, 80.0 + less), abs=0.011)
 
 
 def test_json_says_definition_and_unit_and_repeats(doll, tmp_path):

@@ -21,6 +21,8 @@ SCHEMA = "avatarlab.measurements/1"
 COVERAGE = 0.9
 """Share of people whose true value an interval is meant to hold."""
 CM = 100.0
+STATED = "ansur"
+"""The definition under which intervals are given."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,16 @@ def measure(
     definition: str = "ansur",
     sd_cm: Mapping[str, float] | None = None,
     reasons: Mapping[str, str] | None = None,
-    withhold: bool = False,
+    withhold: bool = True,
+    intervals_cm: Mapping[str, tuple[float, float]] | None = None,
 ) -> Measurements:
     """Measure a Person, or shape coefficients (B,), in the standing pose whatever pose the person is in.
 
-    Intervals come from ``sd_cm`` (name -> standard deviation in cm, say of a fit's quality report), else from the
-    Person's log-variances (first order, components independent). ``reasons``: name -> why the measure is not to be
-    trusted (clothed, out of the picture); ``withhold`` then leaves its value out.
+    ``intervals_cm`` (name -> low and high in cm under ``ansur``, say of a fit's quality report) are taken as they are,
+    shifted under another definition by what it changes on this very body. Without, intervals come from ``sd_cm`` (name
+    -> standard deviation in cm), else from the Person's log-variances (first order, components independent).
+    ``reasons``: name -> why the measure is not to be trusted (clothed, out of the picture); its value is then withheld,
+    or with ``withhold=False`` given beside the reason.
     """
     definition_named(definition)
     betas, variance = _shape(person)
@@ -93,14 +98,17 @@ def measure(
     vertices = body(betas=used, pose=poses.standing()).vertices
     check_standing(body, vertices.detach())
     lengths = tapes(body, vertices, definition)
-    sd = _spreads(lengths, used, variance) if sd_cm is None else sd_cm
-    _known("sd_cm", sd)
-    _known("reasons", reasons or {})
+    cm = {name: CM * float(value.detach()) for name, value in lengths.items()}
+    sd = _spreads(lengths, used, variance) if sd_cm is None and intervals_cm is None else sd_cm or {}
+    for argument, names in (("sd_cm", sd), ("reasons", reasons or {}), ("intervals_cm", intervals_cm or {})):
+        _known(argument, names)
+    between = {name: _around(cm[name], spread) for name, spread in sd.items()}
+    between |= _shifted(intervals_cm or {}, body, vertices.detach(), cm, definition)
     entries = {}
-    for name, value in lengths.items():
+    for name, value in cm.items():
         reason = (reasons or {}).get(name)
-        cm = CM * float(value.detach())
-        entries[name] = Measure(None, None, reason) if withhold and reason else _entry(cm, sd.get(name), reason)
+        kept = Measure(round(value, 2), between.get(name), reason)
+        entries[name] = Measure(None, None, reason) if withhold and reason else kept
     return Measurements(entries, definition, weight_kg=round(float(weight_kg(body, vertices.detach())), 2))
 
 
@@ -138,11 +146,25 @@ def _spreads(
     return {name: CM * float((row.square() * variance).sum().sqrt()) for name, row in rows.items()}
 
 
-def _entry(value_cm: float, sd_cm: float | None, reason: str | None) -> Measure:
-    if sd_cm is None:
-        return Measure(round(value_cm, 2), None, reason)
+def _around(value_cm: float, sd_cm: float) -> tuple[float, float]:
+    """The interval in cm that holds COVERAGE of a Gaussian."""
     half = sd_cm * float(norm.ppf(0.5 + COVERAGE / 2))
-    return Measure(round(value_cm, 2), (round(value_cm - half, 2), round(value_cm + half, 2)), reason)
+    return round(value_cm - half, 2), round(value_cm + half, 2)
+
+
+def _shifted(
+    intervals_cm: Mapping[str, tuple[float, float]],
+    body,
+    vertices: torch.Tensor,
+    cm: Mapping[str, float],
+    definition: str,
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the ``ansur`` tapes moved by what ``definition`` measures more on this body, whose tapes are ``cm``."""
+    if definition == STATED or not intervals_cm:
+        return {name: tuple(ends) for name, ends in intervals_cm.items()}
+    stated = tapes(body, vertices, STATED)
+    more = {name: cm[name] - CM * float(stated[name]) for name in intervals_cm}
+    return {name: tuple(round(end + more[name], 2) for end in ends) for name, ends in intervals_cm.items()}
 
 
 def compare(body, person) -> dict[str, dict[str, float]]:
