@@ -21,7 +21,8 @@ class Slopes:
 
     def __init__(self, body: Body, shapes: int, turned: range, vertices: Tensor | None = None):
         """``shapes`` first components; ``turned`` joints (no root); ``vertices`` (K,) if only those are wanted."""
-        self.body, self.shapes, self.turned = body, shapes, torch.tensor(turned)
+        self.shapes, self.turned = shapes, torch.tensor(turned)
+        self.joint_points, self.chain = body._joints, body._chain
         self.skin = body._skin if vertices is None else body._subset(vertices)
         self.directions = self.skin.points.shape.dense(shapes).permute(2, 1, 0).contiguous()
         self.weights = self.skin.weights.T.contiguous()
@@ -42,10 +43,10 @@ class Posture:
     """
 
     def __init__(self, parts: Slopes, betas: Tensor, pose: Tensor):
-        self.parts, body, skin = parts, parts.body, parts.skin
-        rest_joints = body._joints.rest(betas[None], None).mT
+        self.parts, skin = parts, parts.skin
+        rest_joints = parts.joint_points.rest(betas[None], None).mT
         local = roma.rotvec_to_rotmat(pose[None])
-        turns, joints = body._chain(local, rest_joints)
+        turns, joints = parts.chain(local, rest_joints)
         shift = joints[..., None] - turns @ rest_joints[..., None]
         moved = torch.cat([turns, shift], 3)
         self.rest = skin.corrected(skin.points.rest(betas[None], None), local)

@@ -52,13 +52,14 @@ class Drawing:
     """Draws a body into the working picture of a view, with the photo's part labels."""
 
     def __init__(self, body: Body):
-        self.body = body
+        self.all_faces = body.faces
         self.labels = np.concatenate([face_labels(body), [0]]).astype(np.uint8)
         names = [part.split("_", 1)[-1] if part[1] == "_" else part for part in body.parts]
         self.trust = torch.tensor([TRUST.get(name, 1.0) for name in names], dtype=torch.float64)[body.part]
         arms = [name in ("upper_arm", "forearm", "hand") for name in names]
         self.arm = torch.tensor(arms)[body.part]
         self.armless = torch.nonzero(~self.arm[body.faces[:, 0]])[:, 0]
+        self.armless_faces = body.faces[self.armless]
         self.head = torch.tensor([name in ("head", "jaw", "eye") for name in names])[body.part]
 
     def __call__(self, posture: Posture, view: ViewState, size: tuple[int, int], arms: bool = True) -> Drawn:
@@ -69,7 +70,7 @@ class Drawing:
 
     def faces(self, vertices: Tensor, eye: Camera, arms: bool = True) -> np.ndarray:
         """The face (H, W) that each pixel sees of vertices (V, 3) m, -1 = none; the arms' only if wanted."""
-        shown = self.body.faces if arms else self.body.faces[self.armless]
+        shown = self.all_faces if arms else self.armless_faces
         found = visible_faces(to_screen(vertices, shown, eye), shown)
         return (found if arms else torch.where(found >= 0, self.armless[found.long()].to(found), found)).numpy()
 
@@ -88,7 +89,7 @@ def pairs(drawing: Drawing, drawn: Drawn, aim: Target) -> Pairs | None:
     if len(rim.pixels) < 20 or len(aim.outline.pixels) < 20:
         return None
     faces = drawn.faces[tuple((rim.pixels - 0.5).astype(int).T[::-1])]
-    vertices = drawing.body.faces[torch.as_tensor(faces).long()][:, 0]
+    vertices = drawing.all_faces[torch.as_tensor(faces).long()][:, 0]
     ours = _spread(len(rim.pixels))
     _, theirs = aim.outline.tree(aim.person_px).query(rim.features(aim.person_px)[ours])
     back_theirs = _spread(len(aim.outline.pixels))

@@ -22,6 +22,11 @@ COUNTED = {"trunk": ("head", "trunk", "left_leg", "right_leg"), "left_leg": ("tr
            "right_leg": ("trunk", "right_leg")}  # fmt: skip
 """Parts whose pixels count into a part's rows: photo and body draw the line between trunk and thigh differently."""
 
+_COUNTS = {part: np.isin(np.arange(len(PART_NAMES)), [PART_NAMES.index(name) for name in names])
+           for part, names in COUNTED.items()}  # fmt: skip
+_IS_ARM = np.isin(np.arange(len(PART_NAMES)), ARMS)
+"""The same as tables by part number."""
+
 BANDS = {"trunk": (TRUNK_BAND, TRUNK_ROWS), "left_leg": (LEG_BAND, LEG_ROWS), "right_leg": (LEG_BAND, LEG_ROWS)}
 
 
@@ -66,7 +71,7 @@ def widths(labels: np.ndarray, part: np.ndarray, row: np.ndarray) -> Widths:
 
 def _ends(line: np.ndarray, part: str) -> tuple[float, float]:
     """Start and end (px) of a part, with what counts as it, in a row of labels; NaN if absent, cut off or covered."""
-    counted = np.isin(line, [PART_NAMES.index(name) for name in COUNTED[part]])
+    counted = _COUNTS[part][line]
     edges = np.flatnonzero(np.diff(np.concatenate([[0], counted.astype(np.int8), [0]])))
     if not len(edges):
         return np.nan, np.nan
@@ -74,7 +79,7 @@ def _ends(line: np.ndarray, part: str) -> tuple[float, float]:
     best = (stops - starts).argmax()
     start, stop = (starts[0], stops[-1]) if part == "trunk" else (starts[best], stops[best])
     around = line[max(start - TOUCH_PX, 0) : start], line[stop : stop + TOUCH_PX]
-    if start == 0 or stop == len(line) or any(np.isin(ARMS, side).any() for side in around):
+    if start == 0 or stop == len(line) or any(_IS_ARM[side].any() for side in around):
         return np.nan, np.nan
     return float(start), float(stop)
 
@@ -94,7 +99,7 @@ def compare(drawing: Drawing, drawn: Drawn, aim: Target, seen: Widths) -> RowPai
     left = ours.ends[both, 0].astype(int)
     right = ours.ends[both, 1].astype(int) - 1
     faces = np.stack([drawn.faces[seen.row[both], left], drawn.faces[seen.row[both], right]])
-    vertices = drawing.body.faces[torch.as_tensor(faces).long()][..., 0]
+    vertices = drawing.all_faces[torch.as_tensor(faces).long()][..., 0]
     return RowPairs(vertices, torch.as_tensor(ours.width[both] - seen.width[both], dtype=torch.float64))
 
 

@@ -2,23 +2,22 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.body.layout import JOINT
-from avatarlab.body.slopes import Posture, Slopes
+from avatarlab.body.slopes import Posture
 from avatarlab.fit import contours, evidence, rows, silhouettes
-from avatarlab.fit.contours import Drawing
 from avatarlab.fit.evidence import DOUBLE, Normal
 from avatarlab.fit.guess import Guess
-from avatarlab.fit.shape import Prior, Stature, to_stature
+from avatarlab.fit.instruments import instruments
+from avatarlab.fit.shape import Prior, to_stature
 from avatarlab.fit.solve import constrained_step
 from avatarlab.fit.state import (
     PER_VIEW,
-    POSED,
     State,
     ViewState,
     imaged,
@@ -28,7 +27,6 @@ from avatarlab.fit.state import (
     with_view,
 )  # fmt: skip
 from avatarlab.fit.target import Target
-from avatarlab.photo.keypoints import Keypoints
 
 SOFT_DAMPING = 0.03
 LEADING = 4
@@ -48,16 +46,14 @@ class Search:
     prior: Prior
     report: Callable[[str, float], None] = lambda stage, energy: None
     seed: int = 7
-    stature: Stature = field(init=False)
 
     SHAPE_STARTS, SHAPE_STEPS, POLISH_STEPS = 3, 3, 2
 
     def __post_init__(self):
-        self.stature = Stature(self.body)
-        self.points = Keypoints(self.body)
-        self.draw = Drawing(self.body)
-        self.all = Slopes(self.body, len(self.prior.mean), range(1, POSED))
-        self.few = Slopes(self.body, len(self.prior.mean), range(1, POSED), self.points.vertices)
+        parts = instruments(self.body)
+        self.points, self.stature, self.draw, self.all, self.few = (
+            parts.points, parts.stature, parts.draw, parts.all, parts.few,
+        )  # fmt: skip
         self.rest = poses.standing()
         self.sigma_m = [contours.FIRST_SIGMA_M] * len(self.targets)
         self.misfit_m = [contours.NO_OUTLINE_M] * len(self.targets)
@@ -69,27 +65,34 @@ class Search:
 
     # -- evidence ---------------------------------------------------------------------------------------------
 
-    def system(self, state: State, spread: float = 1.0, strength: float = 1.0, postures=None) -> Normal:
-        """Keypoints, limb directions and every prior; the whole bodies' ``postures`` are used where they are there."""
+    def system(
+        self, state: State, spread: float = 1.0, strength: float = 1.0, postures=None, views=None
+    ) -> Normal:
+        """Keypoints, limb directions and every prior; the whole bodies' ``postures`` are used where they are there.
+
+        ``views``: which photos the state's views are of, if not all.
+        """
         normal = Normal(len(state.betas), len(state.views))
-        for number, view in enumerate(state.views):
+        for number, (view, aim) in enumerate(zip(state.views, self._aims(views), strict=True)):
             if postures is None:
                 posture, chosen = self.few.at(state.betas, view.pose), torch.arange(len(self.points.vertices))
             else:
                 posture, chosen = postures[number], self.points.vertices
-            self._keypoints(normal, state, number, keypoint_moves(posture, view, self.points, chosen), spread)
+            self._keypoints(normal, state, number, aim, keypoint_moves(posture, view, self.points, chosen), spread)
         evidence.pose_prior(normal, state, self.rest, strength)
         evidence.tie(normal, state)
         evidence.shape_prior(normal, state, self.prior)
         return normal
 
+    def _aims(self, views) -> tuple[Target, ...]:
+        return self.targets if views is None else tuple(self.targets[k] for k in views)
+
     def postures(self, state: State) -> list[Posture]:
         """The whole body in each view's pose."""
         return [self.all.at(state.betas, view.pose) for view in state.views]
 
-    def _keypoints(self, normal: Normal, state: State, number: int, moves, spread: float) -> None:
-        aim, view = self.targets[number], state.views[number]
-        image = imaged(moves, view, aim.size, normal.shapes + 6)
+    def _keypoints(self, normal: Normal, state: State, number: int, aim: Target, moves, spread: float) -> None:
+        image = imaged(moves, state.views[number], aim.size, normal.shapes + 6)
         evidence.keypoints(normal, number, image, aim.keypoints, aim.seen, spread, aim.side)
         evidence.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         evidence.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
@@ -166,12 +169,11 @@ class Search:
 
     def _keypoint_steps(self, state: State, number: int, stages, steps: int) -> tuple[State, float]:
         alone = State(state.betas, (state.views[number],))
-        one = replace(self, targets=(self.targets[number],))
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
             for _ in range(steps):
-                alone = self.take(alone, one.system(alone, spread, strength), free, 1e-3)
-        energy = one.system(alone).energy
+                alone = self.take(alone, self.system(alone, spread, strength, views=(number,)), free, 1e-3)
+        energy = self.system(alone, views=(number,)).energy
         return with_view(state, number, alone.views[0]), energy
 
     def starts(self, betas: Tensor, number: int) -> list[ViewState]:

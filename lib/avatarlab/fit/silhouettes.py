@@ -57,7 +57,7 @@ def trust_map(drawing: Drawing, drawn: Drawn, aim: Target) -> Tensor:
 
     Outside the head it counts as hair. ``aim`` says whether arms lie over the trunk.
     """
-    corner = drawing.body.faces[:, 0]
+    corner = drawing.all_faces[:, 0]
     inside, outside = drawing.trust[corner].clone(), drawing.trust[corner].clone()
     outside[drawing.head[corner]] *= HAIR
     if aim.side:
