@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from avatarlab.fit.guess import Guess
 from avatarlab.fit.quality import Quality, judged, tape_sd_cm
 from avatarlab.fit.readings import Readings
 from avatarlab.photo import Observation
+from avatarlab.photo.tone import Tone, tone
 from avatarlab.render import Camera
 
 log = logging.getLogger(__name__)
@@ -183,10 +184,10 @@ def _heard(progress: Callable[[Progress], None] | None) -> Callable[[int, int, s
     return tell
 
 
-def _skin(targets) -> dict[str, torch.Tensor]:
-    """Return the skin colour (3,) sRGB 0..1 of the first view whose face shows it, as lit in the photo."""
+def _tone(targets) -> Tone | None:
+    """Return the skin tone of the first view whose face shows it."""
     samples = [aim.observation.skin for aim in targets if aim.observation.skin is not None]
-    return {"skin_srgb": torch.as_tensor(samples[0].rgb).float()} if samples else {}
+    return tone(samples[0]) if samples else None
 
 
 def _log_variance(covariance: Tensor) -> Tensor:
@@ -197,11 +198,12 @@ def _result(found: Found, end: Concluded, sex: str, weight_kg: float | None) -> 
     """Pack the person; the pose and camera kept with it are the first photo's."""
     first, covariance = found.cameras[0], end.body.covariance
     kept = {"pose": found.state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": covariance} | _skin(found.targets)
+    kept |= {"transl": torch.zeros(3), "body_covariance": covariance}
+    skin = _tone(found.targets)
+    kept |= {"skin_srgb": skin.srgb} if skin else {}
     person = Person(
         {"body": Block(end.body.betas, _log_variance(covariance))}, found.search.stature_m, state=kept, sex=sex,
         weight_kg=weight_kg, body_sha256=found.search.body.sha256, provenance={"made_by": "avatarlab.fit"},
     )  # fmt: skip
-    return FitResult(
-        person, judged(found, end), found.cameras, tuple(view.pose for view in found.state.views), end.readings
-    )
+    quality = replace(judged(found, end), skin=skin)
+    return FitResult(person, quality, found.cameras, tuple(view.pose for view in found.state.views), end.readings)

@@ -13,6 +13,7 @@ from avatarlab.fit.nudge import taped
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, imaged, keypoint_moves
 from avatarlab.measure import MEASURES
+from avatarlab.photo.tone import Tone
 
 MIN_IOU = 0.80
 MAX_KEYPOINT_SHARE = 0.035
@@ -41,7 +42,8 @@ class Quality:
     """The report of a fit, JSON by ``as_json``; ``usable`` is the verdict, ``reasons`` say why not.
 
     interval_cm: 90 % interval by measure (definition ``ansur``), whose standard deviation tape_sd_cm is; ``calibrated``
-    if it was checked on people of known tapes. withheld: measure -> why the photos cannot know it.
+    if it was checked on people of known tapes. withheld: measure -> why the photos cannot know it. skin: its tone, where
+    a face was seen.
     """
 
     views: tuple[ViewQuality, ...]
@@ -56,6 +58,7 @@ class Quality:
     interval_cm: dict[str, tuple[float, float]] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
     calibrated: bool = False
+    skin: Tone | None = None
 
     def as_json(self) -> dict:
         """Plain JSON values."""
