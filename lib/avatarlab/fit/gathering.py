@@ -66,7 +66,7 @@ def gather(
     jobs = _jobs(known, keys, set(done))
     given = (str(people), str(body_file) if body_file else None, guess, steps)
     with open(path, "a", encoding="utf-8", newline="\n") as file:
-        for outcome in outcomes(searched, jobs, workers, ready, given):
+        for outcome in outcomes(searched, jobs, workers, ready, given) if jobs else ():
             if outcome.error:
                 log.warning("%s: %s", _named(known, jobs[outcome.number]), outcome.error)
             for one in outcome.result or ():
