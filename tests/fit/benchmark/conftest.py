@@ -24,9 +24,9 @@ def _person(number: int, sex: str, row: dict[str, float]) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def people() -> list[SimpleNamespace]:
-    """Thirty men and twenty women drawn from the committed statistics."""
+    """Thirty men and forty women drawn from the committed statistics."""
     drawn = []
-    for sex, count in (("male", 30), ("female", 20)):
+    for sex, count in (("male", 30), ("female", 40)):
         columns = population.sample(sex, count, seed=1)
         drawn += [_person(k, sex, {name: float(c[k]) for name, c in columns.items()}) for k in range(count)]
     return drawn

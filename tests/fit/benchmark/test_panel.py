@@ -103,7 +103,7 @@ def test_who_could_not_be_fitted_gets_the_baseline(tested, records, known):
     fitted = judged(records[1:], None, BOTH)
     given = estimated(tested, fitted, baseline)
     assert (given.value[0] == baseline.value[0]).all() and (given.low[0] == baseline.low[0]).all()
-    assert 1000 * (given.value[1:] - tested.truth[1:]) == pytest.approx(10.0 * np.ones((49, 15)))
+    assert 1000 * (given.value[1:] - tested.truth[1:]) == pytest.approx(10.0 * np.ones((69, 15)))
     assert (measured(tested, records[1:], BOTH, baseline).value[0] == baseline.value[0]).all()
 
 

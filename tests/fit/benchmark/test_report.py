@@ -1,11 +1,12 @@
 """The report's keys and figures from made-up people."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from avatarlab.fit.benchmark.panel import INPUTS, mesh_references, references
-from avatarlab.fit.benchmark.report import METHODS, answers, chosen, flat, rows, unfitted
+from avatarlab.fit.benchmark.report import METHODS, answers, chosen, flat, refused, rows, written
 from avatarlab.lab.metrics import KEY
 
 WANTED = (
@@ -59,6 +60,23 @@ def test_without_a_search_the_fit_is_the_baseline(table):
     assert figures["a_front_mae15_mm"] == figures["a_front_baseline_mae15_mm"]
 
 
-def test_unfitted_people_are_named(tested, records):
-    assert unfitted(tested, records[2:], INPUTS["front_side"]) == tested.ids[:2]
-    assert len(unfitted(tested, records, INPUTS["front"])) == len(tested.ids)
+def test_refused_people_are_named(tested, records):
+    changed = [replace(records[0], usable=False), *records[2:]]
+    assert refused(tested, changed, INPUTS["front_side"]) == tested.ids[:2]
+    assert refused(tested, records, INPUTS["front_side"]) == ()
+    assert len(refused(tested, records, INPUTS["front"])) == len(tested.ids)
+
+
+def test_few_learners_make_no_second_floor(tested, records, tmp_path):
+    known = references(tmp_path, tested)
+    found = answers(tested, records, None, INPUTS["front"], known, mesh_references(tested.of("male")))
+    figures = flat(rows(tested, {("b", "front"): found}))
+    assert "mesh_floor" not in found and "b_front_mesh_floor_mae15_mm" not in figures
+    assert figures["b_front_floor_mae15_mm"] > 0
+
+
+def test_the_written_table_has_a_line_per_sex_and_tape(table):
+    lines = written(table, "a", "front_side").splitlines()
+    assert len(lines) == 1 + 3 * 15
+    waist = next(line for line in lines if line.startswith("female  waist"))
+    assert waist.split()[2:6] == ["10.0", "10.0", "10.0", "10.0"] and waist.split()[6] == "100.0"

@@ -16,6 +16,8 @@ from avatarlab.fit.records import Record
 BREADTHS = ("chestbreadth", "waistbreadth", "hipbreadth", "bideltoidbreadth")
 DEPTHS = ("chestdepth", "waistdepth", "buttockdepth")
 MESHES = "bodies of the training people"
+LEAST_LEARNERS = 30
+"""Fewer people of one sex cannot carry a regression on nine columns."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,15 @@ def references(folder: str | Path, tested: Panel) -> dict[str, Moments]:
 
 
 def mesh_references(learners: Panel) -> dict[str, Moments]:
-    """Sex -> moments of the learners' true tapes with what is exact on their meshes: the second floor's regression."""
-    found = {}
-    for sex in SEXES:
-        group = learners.of(sex)
-        tapes = dict(zip(TAPES, group.truth.T, strict=True))
-        found[sex] = moments({**group.mesh, **tapes}, MESHES)
-    return found
+    """Sex -> moments of the learners' true tapes with what is exact on their meshes: the second floor's regression.
+
+    Empty where a sex has fewer than LEAST_LEARNERS.
+    """
+    groups = {sex: learners.of(sex) for sex in SEXES}
+    if min(len(group.ids) for group in groups.values()) < LEAST_LEARNERS:
+        return {}
+    tapes = {sex: dict(zip(TAPES, group.truth.T, strict=True)) for sex, group in groups.items()}
+    return {sex: moments({**group.mesh, **tapes[sex]}, MESHES) for sex, group in groups.items()}
 
 
 def regressed(known: Mapping[str, Moments], people: Panel, names: Sequence[str], on_mesh: bool = False) -> Answers:

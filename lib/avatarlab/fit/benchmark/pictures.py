@@ -44,7 +44,8 @@ def at_a_glance(table: Sequence[dict], track: str, inputs: str) -> Figure:
     """Mean error of each tape for one set of inputs, every method beside ours, and the published figures."""
     drawn, axes = plt.subplots(figsize=(11, 6.5))
     at = np.arange(len(TAPES))
-    for method, (colour, mark, size) in MARKS.items():
+    there = {row["method"] for row in table}
+    for method, (colour, mark, size) in ((name, look) for name, look in MARKS.items() if name in there):
         rows = chosen(table, track=track, inputs=inputs, method=method)
         mae = [figure(rows, "mae_mm", tape) for tape in TAPES]
         front = 3 if method == "fit" else 2

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from avatarlab.fit.benchmark.answers import Answers, figure, scores
+from avatarlab.fit.benchmark.answers import FIGURES, Answers, figure, scores
 from avatarlab.fit.benchmark.linear import Moments
 from avatarlab.fit.benchmark.panel import INPUTS, Inputs, Panel, estimated, judged, measured, regressed
 from avatarlab.fit.posterior import Posterior
@@ -33,17 +33,22 @@ def answers(
     known: Mapping[str, Moments],
     known_mesh: Mapping[str, Moments],
 ) -> dict[str, Answers]:
-    """Method -> its answers about the same people; ``records`` are one track's. Who could not be fitted gets the
-    baseline's answer, as the placeholder body would give."""
+    """Method -> its answers about the same people; ``records`` are one track's.
+
+    Who could not be searched gets the baseline's answer, as the placeholder body would give; a search that ``fit`` would
+    refuse is scored as it is, so that refusing never looks like accuracy. Without ``known_mesh`` no second floor.
+    """
     baseline = regressed(known, people, inputs.known)
-    return {
+    found = {
         "stature": regressed(known, people, ("stature",)),
         "stature_weight": regressed(known, people, ("stature", "weight")),
         "geometric": measured(people, records, inputs, baseline),
         "fit": estimated(people, judged(records, posterior, inputs), baseline),
         "floor": regressed(known, people, inputs.outline),
-        "mesh_floor": regressed(known_mesh, people, inputs.outline, on_mesh=True),
     }
+    if known_mesh:
+        found["mesh_floor"] = regressed(known_mesh, people, inputs.outline, on_mesh=True)
+    return found
 
 
 def rows(people: Panel, found: Mapping[tuple[str, str], Mapping[str, Answers]]) -> list[dict]:
@@ -73,7 +78,7 @@ def flat(table: Sequence[dict]) -> dict[str, float]:
 
 def _quantities(table: Sequence[dict], inputs: Inputs) -> dict[str, float]:
     """The figures of one track and one set of inputs."""
-    per_method = {method: chosen(table, method=method) for method in METHODS}
+    per_method = {method: chosen(table, method=method) for method in dict.fromkeys(row["method"] for row in table)}
     ours, baseline = per_method["fit"], per_method["_".join(inputs.known)]
     found = {"mae15_mm": figure(ours, "mae_mm")}
     found |= {f"{tape}_mae_mm": figure(ours, "mae_mm", tape) for tape in BEATEN}
@@ -81,6 +86,7 @@ def _quantities(table: Sequence[dict], inputs: Inputs) -> dict[str, float]:
     found |= {
         f"{method}_mae15_mm": figure(per_method[method], "mae_mm")
         for method in ("floor", "mesh_floor", "geometric")
+        if method in per_method
     }
     found |= {
         "baseline_mae15_mm": figure(baseline, "mae_mm"),
@@ -93,7 +99,23 @@ def _quantities(table: Sequence[dict], inputs: Inputs) -> dict[str, float]:
     return found | {"baseline_ratio": max(against)}
 
 
-def unfitted(people: Panel, records: Sequence[Record], inputs: Inputs) -> tuple[str, ...]:
-    """Ids of the people whom the search of these views could not fit."""
-    there = {record.id for record in records if record.inputs == inputs.views}
+def refused(people: Panel, records: Sequence[Record], inputs: Inputs) -> tuple[str, ...]:
+    """Ids of the people whom the search of these views could not find, or whose fit is not to be used."""
+    there = {record.id for record in records if record.inputs == inputs.views and record.usable}
     return tuple(one for one in people.ids if one not in there)
+
+
+HEADS = ("MAE", "median", "P90", "bias", "<2 cm %", "cover %", "width", "no photo", "floor")
+
+
+def written(table: Sequence[dict], track: str, inputs: str) -> str:
+    """One track and set of inputs as text: a line for each sex and tape, mm; last the MAE of baseline and floor."""
+    table = chosen(table, track=track, inputs=inputs)
+    methods = ("fit", "_".join(INPUTS[inputs].known), "floor")
+    ours, bare, floor = ({(r["sex"], r["measure"]): r for r in chosen(table, method=m)} for m in methods)
+    lines = [f"{'':26s}" + "".join(f"{head:>9s}" for head in HEADS)]
+    for key, row in ours.items():
+        shown = [row[name] for name in FIGURES] + [other[key]["mae_mm"] for other in (bare, floor)]
+        name = f"{key[0]:7s} {key[1].replace('_', ' ')}"
+        lines.append(f"{name:26s}" + "".join(f"{number:9.1f}" for number in shown))
+    return "\n".join(lines)
