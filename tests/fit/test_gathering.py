@@ -85,7 +85,7 @@ def test_a_run_that_was_killed_goes_on(crowd, gathered, tmp_path):
 
 def test_records_of_another_search_are_kept_apart(crowd, gathered):
     folder, given, _ = gathered
-    assert gather(crowd, folder, **{**given, "steps": 1}, per_split=0) == []
+    assert gather(crowd, folder, **{**given, "steps": 1}, per_split={"train": 0, "calibration": 0}) == []
     assert len([*folder.glob("*.jsonl")]) == 2
 
 

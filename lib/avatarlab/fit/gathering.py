@@ -1,7 +1,7 @@
 """Searching many participants in parallel: one record per person, track and inputs, kept on disk as they come."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def gather(
     splits: Sequence[str] = ("train", "calibration"),
     tracks: Sequence[str] = ("a", "b"),
     inputs: Sequence[str] = INPUTS,
-    per_split: int | None = None,
+    per_split: Mapping[str, int] | None = None,
     body_file: str | Path | None = None,
     guess: str | None = None,
     steps: int = 12,
@@ -56,8 +56,8 @@ def gather(
     """Search the participants of a file; return the records of all that were asked for, ordered by their keys.
 
     ``records`` is a folder that keeps them, one file of JSON lines per participants file, search and body: what is
-    there already is not searched again, so a run that was stopped goes on. ``per_split``: so many people of each split,
-    the first ones. People whom no search finds have no record; the log says who and why.
+    there already is not searched again, so a run that was stopped goes on. ``per_split``: how many people of a
+    split, the first ones; all where it is silent. People whom no search finds have no record; the log says who and why.
     """
     known = Participants.load(people)
     path = Path(records) / f"records_{_origin(people, body_file, guess, steps)}.jsonl"
@@ -97,11 +97,12 @@ def repaired(path: Path) -> list[Record]:
 Key = tuple[str, str, str, str]
 
 
-def wanted(people: Participants, splits, tracks, inputs, per_split: int | None) -> set[Key]:
+def wanted(people: Participants, splits, tracks, inputs, per_split: Mapping[str, int] | None) -> set[Key]:
     """Keys of all records that are asked for."""
     if unknown := [one for one in inputs if one not in INPUTS]:
         raise InputError(f"inputs: got {', '.join(unknown)}, expected {' or '.join(INPUTS)}.")
-    chosen = [(split, str(id)) for split in splits for id in people.of(split).arrays["id"][:per_split]]
+    most = per_split or {}
+    chosen = [(split, str(id)) for split in splits for id in people.of(split).arrays["id"][: most.get(split)]]
     return {(split, id, track, kind) for split, id in chosen for track in tracks for kind in inputs}
 
 
