@@ -1,6 +1,6 @@
 """The people of the benchmark and every method's answer about them, for one track and one set of inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from avatarlab.fit.benchmark.linear import Moments, moments, predicted, referenc
 from avatarlab.fit.posterior import SEXES, TAPES, Estimate, Posterior
 from avatarlab.fit.posterior import plain as uncalibrated
 from avatarlab.fit.records import Record
+from avatarlab.people import Participant
 
 BREADTHS = ("chestbreadth", "waistbreadth", "hipbreadth", "bideltoidbreadth")
 DEPTHS = ("chestdepth", "waistdepth", "buttockdepth")
@@ -66,17 +67,17 @@ class Panel:
         return Panel(tuple(self.ids[k] for k in rows), self.sexes[rows], self.truth[rows], columns, mesh)
 
 
-def panel(people: Sequence) -> Panel:
-    """The panel of some ``Participant``s, in their order; InputError where there is nobody."""
-    if not people:
+def panel(people: Iterable[Participant]) -> Panel:
+    """The panel of some participants, in their order; InputError where there is nobody."""
+    parts = [(one.id, one.sex, one.row, one.truth_m, one.mesh_dimensions_m) for one in people]
+    if not parts:
         raise InputError("people: nobody is left for the benchmark; run stage 11_people with test people.")
-    columns = {name: np.array([one.row[name] for one in people]) for name in people[0].row}
+    ids, sexes, rows, truths, meshes = zip(*parts, strict=True)
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     given = {name: columns[name] for name in ("stature", "weight")}
-    mesh = {n: np.array([one.mesh_dimensions_m[n] for one in people]) for n in BREADTHS + DEPTHS}
-    truth = np.array([[one.truth_m[name] for name in TAPES] for one in people])
-    return Panel(
-        tuple(one.id for one in people), np.array([one.sex for one in people]), truth, columns, mesh | given
-    )
+    mesh = {name: np.array([one[name] for one in meshes]) for name in BREADTHS + DEPTHS}
+    truth = np.array([[one[name] for name in TAPES] for one in truths])
+    return Panel(ids, np.array(sexes), truth, columns, mesh | given)
 
 
 def references(folder: str | Path, tested: Panel) -> dict[str, Moments]:
