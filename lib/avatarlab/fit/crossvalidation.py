@@ -1,12 +1,12 @@
 """What each part of the posterior is worth: errors on people left out, of mesh, network, population and all joined."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from avatarlab.fit.learning import READ, grouped, optics_of
-from avatarlab.fit.posterior import SEXES, TAPES, Optics, Posterior, before, people
+from avatarlab.fit.posterior import SEXES, TAPES, Posterior, before, people
 from avatarlab.fit.records import Record
 
 FOLDS = 5
@@ -65,17 +65,12 @@ def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
     return [answer.value_m[name] for name in TAPES]
 
 
-def left_out(
-    some: Sequence[Record],
-    names: Sequence[str],
-    learn: Callable[[Sequence[Record], str, Sequence[str]], Optics] = optics_of,
-) -> Mapping[str, Posterior]:
+def left_out(some: Sequence[Record], names: Sequence[str]) -> dict[str, Posterior]:
     """By id a posterior that was learned without that person, of one group of records."""
     kind = some[0].readings.capture, some[0].readings.inputs
     fold = {one.id: k % FOLDS for sex in SEXES for k, one in enumerate(o for o in some if o.sex == sex)}
     models = []
     for number in range(FOLDS):
-        rest = [one for one in some if fold[one.id] != number]
-        by_sex = {sex: learn([one for one in rest if one.sex == sex], sex, names) for sex in SEXES}
-        models.append(Posterior({(sex, *kind): optics for sex, optics in by_sex.items()}, {}))
+        optics = optics_of([one for one in some if fold[one.id] != number], names)
+        models.append(Posterior({(sex, *kind): one for sex, one in optics.items()}, {}))
     return {one.id: models[fold[one.id]] for one in some}

@@ -1,8 +1,10 @@
 """Learning the posterior: how readings follow from people's tapes, and how wide intervals must be, from known people.
 
-Per sex, capture and inputs: ridge regression of each reading on the population's measures, towards "the reading is the
-measure itself", its strength by leave-one-out; noise from the leave-one-out residuals, their correlations shrunk towards
-none (Schaefer & Strimmer 2005). Then, from people that nothing was fitted to, the intervals' factors.
+Per capture and inputs: ridge regression of each reading on the population's measures, towards "the reading is the measure
+itself", its strength by leave-one-out; noise from the leave-one-out residuals, their correlations shrunk towards none
+(Schaefer & Strimmer 2005). Each sex counts in its own mean and standard deviations and has offsets of its own; gains and
+noise are common, which with a few hundred people errs less. Then, from people that nothing was fitted to, the intervals'
+factors.
 """
 
 import logging
@@ -42,13 +44,8 @@ def learned(records: Iterable[Record], card: dict | None = None, names: Sequence
     groups = grouped(records)
     optics = {}
     for (split, *key), some in sorted(groups.items()):
-        if split != "train":
-            continue
-        by_sex = {sex: [one for one in some if one.sex == sex] for sex in SEXES}
-        if min(map(len, by_sex.values())) < LEAST_PEOPLE:
-            log.warning("posterior: only %d people of %s; none learned", len(some), " ".join(key))
-            continue
-        optics |= {(sex, *key): optics_of(by_sex[sex], sex, names) for sex in SEXES}
+        if split == "train" and _enough(some, key):
+            optics |= {(sex, *key): one for sex, one in optics_of(some, names).items()}
     if not optics:
         raise InputError(
             f"records: fewer than {LEAST_PEOPLE} people of either sex in every group; fit more people."
@@ -73,21 +70,30 @@ def grouped(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record
     return found
 
 
-def optics_of(records: Sequence[Record], sex: str, names: Sequence[str] = READ) -> Optics:
-    """Learn how people of one sex look to the search; the network's tapes are used where every record has them."""
+def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
+    """Whether there are LEAST_PEOPLE of either sex; else the log says that nothing is learned of this group."""
+    fewest = min(sum(one.sex == sex for one in some) for sex in SEXES)
+    if fewest < LEAST_PEOPLE:
+        log.warning("posterior: only %d people of a sex seen by %s; none learned", fewest, " ".join(key))
+    return fewest >= LEAST_PEOPLE
+
+
+def optics_of(records: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Optics]:
+    """Learn how people of each sex look to the search; the network's tapes are used where every record has them."""
     names = (*names, *(GUESSED + name for name in TAPES if all(name in one.readings.guess for one in records)))
-    y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, sex) for one in records), strict=True))
-    x = np.stack([standardised(one.row, sex) for one in records])
-    known = people(sex)[0]
-    gain, offset = np.zeros((len(names), len(known))), np.zeros(len(names))
-    left = np.zeros_like(y)
+    y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, one.sex) for one in records), strict=True))
+    x = np.stack([standardised(one.row, one.sex) for one in records])
+    member = np.array([[one.sex == sex for sex in SEXES] for one in records], float)
+    known = people(SEXES[0])[0]
+    gain, offset, left = np.zeros((len(names), len(known))), np.zeros((len(SEXES), len(names))), np.zeros_like(y)
     for k, name in enumerate(names):
         rows = seen[:, k]
-        if rows.sum() < LEAST_PEOPLE:
+        if member[rows].sum(0).min() < LEAST_PEOPLE:
             raise InputError(f"records: {name} is hidden on all but {rows.sum()} people; it cannot be learned.")
         aim = np.eye(len(known))[known.index(name.removeprefix(GUESSED))]
-        gain[k], offset[k], left[rows, k] = ridge(x[rows], y[rows, k], aim)
-    return Optics(tuple(names), gain, offset, np.linalg.cholesky(noise(left, seen)))
+        gain[k], offset[:, k], left[rows, k] = ridge(x[rows], y[rows, k], aim, member[rows])
+    root = np.linalg.cholesky(noise(left, seen))
+    return {sex: Optics(tuple(names), gain, offset[k], root) for k, sex in enumerate(SEXES)}
 
 
 def standardised(row: dict[str, float], sex: str) -> np.ndarray:
@@ -96,24 +102,30 @@ def standardised(row: dict[str, float], sex: str) -> np.ndarray:
     return (np.array([row[name] for name in known.names]) - known.mean) / known.sd
 
 
-def ridge(x: np.ndarray, y: np.ndarray, aim: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Regress y (n,) on x (n, K) towards ``aim`` (K,): gain (K,), offset, and leave-one-out residuals (n,).
+def ridge(
+    x: np.ndarray, y: np.ndarray, aim: np.ndarray, member: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Regress y (n,) on x (n, K) towards ``aim`` (K,): gain (K,), an offset per group (G,), leave-one-out residuals (n,).
 
-    Of STRENGTHS the one with the least leave-one-out error; closed form by the singular values of x.
+    ``member`` (n, G): 1 where a person is of a group. Of STRENGTHS the one with the least leave-one-out error; closed
+    form by the singular values of x.
     """
-    middle, level = x.mean(0), (y - x @ aim).mean()
-    u, s, vt = np.linalg.svd(x - middle, full_matrices=False)
-    rest = y - x @ aim - level
-    tried = [_left_out(u, s, rest, strength) for strength in STRENGTHS]
+    share = member / member.sum(0)
+    middle, rest = share.T @ x, y - x @ aim
+    rest = rest - member @ (share.T @ rest)
+    u, s, vt = np.linalg.svd(x - member @ middle, full_matrices=False)
+    tried = [_left_out(u, s, rest, (share * member).sum(1), strength) for strength in STRENGTHS]
     best = int(np.argmin([np.mean(left**2) for left in tried]))
     gain = aim + vt.T @ (s / (s**2 + STRENGTHS[best]) * (u.T @ rest))
-    return gain, float(y.mean() - middle @ gain), tried[best]
+    return gain, share.T @ y - middle @ gain, tried[best]
 
 
-def _left_out(u: np.ndarray, s: np.ndarray, rest: np.ndarray, strength: float) -> np.ndarray:
+def _left_out(
+    u: np.ndarray, s: np.ndarray, rest: np.ndarray, mean_leverage: np.ndarray, strength: float
+) -> np.ndarray:
     """Residuals (n,) of a ridge regression on centred data, each predicted without itself."""
     share = s**2 / (s**2 + strength)
-    leverage = 1 / len(rest) + (u**2 * share).sum(1)
+    leverage = mean_leverage + (u**2 * share).sum(1)
     return (rest - u @ (share * (u.T @ rest))) / (1 - leverage)
 
 
