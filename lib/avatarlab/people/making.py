@@ -1,100 +1,18 @@
-"""From surveyed rows to posed participants: rows, bodies matched to them by Anny's own blendshapes, poses, cameras."""
+"""From matched parameters to participants: posed, before a camera, measured, all on disk in one file."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 
-from avatarlab import DATA
 from avatarlab.body import Body, poses
-from avatarlab.body.open import people, raw
-from avatarlab.measure import MEASURES, match, population, survey, tape
-from avatarlab.measure.definitions import FLEXED_M
-from avatarlab.people.participant import SPLITS, STEP_M, Participants
+from avatarlab.body.open import raw
+from avatarlab.measure import MEASURES, tape
+from avatarlab.people.matching import rotations
+from avatarlab.people.participant import STEP_M, Participants
 from avatarlab.people.posing import VIEWS, camera, sloppy
-
-SEXES = ("male", "female")
-ASKED = (*MEASURES, "weight", *people.LEAN)
-"""What a body is matched to: the tapes and the weight, and loosely the breadths and depths of waist and hip."""
-TOLERANCE = dict.fromkeys(MEASURES, people.TAPE_TOLERANCE) | people.TOLERANCE | people.LEAN
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows of N people: id, split, sex (N,) and columns name -> (N,) m, kg; ``source`` is ansur2 or statistics."""
-
-    source: str
-    id: np.ndarray
-    split: np.ndarray
-    sex: np.ndarray
-    columns: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def table(self) -> np.ndarray:
-        """Return all columns as (N, C)."""
-        return np.stack(list(self.columns.values()), 1)
-
-    def relaxed(self, names: tuple[str, ...]) -> np.ndarray:
-        """Return columns (N, K) m with biceps and forearm as they are relaxed."""
-        excess = {sex: [FLEXED_M[sex].get(name, 0.0) for name in names] for sex in SEXES}
-        return np.stack([self.columns[name] for name in names], 1) - np.array([excess[sex] for sex in self.sex])
-
-
-def rows(counts: dict[str, int], seed: int, folder: Path = DATA / "ansur2") -> Rows:
-    """Draw people for each split, half men half women, nobody twice: surveyed rows, or rows of the statistics."""
-    per_sex = {split: counts[split] // 2 for split in SPLITS}
-    wanted = sum(per_sex.values())
-    surveyed = all((folder / name).is_file() for name in survey.FILES.values())
-    parts = [_rows_of(sex, wanted, seed, folder if surveyed else None) for sex in SEXES]
-    split = np.repeat(SPLITS, [per_sex[s] for s in SPLITS])
-    order = np.arange(2 * wanted).reshape(2, wanted).T.ravel()  # men and women in turn
-    numbers = np.concatenate([numbers for numbers, _ in parts])
-    sex = np.repeat(SEXES, wanted)
-    id = np.array([f"{s[0]}{n:04d}" for s, n in zip(sex, numbers, strict=True)])
-    columns = {name: np.concatenate([table[name] for _, table in parts])[order] for name in parts[0][1]}
-    source = "ansur2" if surveyed else "statistics"
-    return Rows(source, id[order], np.tile(split, 2)[order], sex[order], columns)
-
-
-def _rows_of(sex: str, count: int, seed: int, folder: Path | None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return numbers (N,) and columns of ``count`` people of one sex, each at most once."""
-    if folder is None:
-        return np.arange(count), population.sample(sex, count, seed)
-    everybody = survey.read(folder, sex)
-    chosen = np.random.default_rng([seed, SEXES.index(sex)]).choice(
-        len(everybody["stature"]), count, replace=False
-    )
-    return chosen, {name: values[chosen] for name, values in everybody.items()}
-
-
-def matched(
-    body: Body, anny: raw.Raw, drawn: Rows, seed: int, iterations: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Find Anny's parameters of every row on all cores; yields (bodies done, parameters (done, P)) as it goes."""
-    standing = anny.standing(_rotations(poses.standing()[None])[0])
-    low, high, spread = raw.bounds(anny.source)
-    bodies = match.Bodies(
-        standing.base, standing.modes, standing.coordinates, standing.jacobian, low, high, spread
-    )
-    sigma = torch.tensor([TOLERANCE[name] for name in ASKED])
-    targets = torch.from_numpy(drawn.relaxed(ASKED)).float()
-    starts = {sex: raw.centres(anny.source, sex, len(drawn), 2 * seed + k) for k, sex in enumerate(SEXES)}
-    female = torch.from_numpy(drawn.sex == "female")
-    centre = torch.where(female[:, None], starts["female"], starts["male"])
-    options = {"names": ASKED, "sigma": sigma, "iterations": iterations}
-    for done, theta, _ in match.match_all(body, bodies, targets, centre, batch=10, **options):
-        yield done, theta
-
-
-def _rotations(pose: torch.Tensor) -> np.ndarray:
-    return roma.rotvec_to_rotmat(pose.double()).numpy()
+from avatarlab.people.survey_rows import Rows
 
 
 def participants(body: Body, anny: raw.Raw, drawn: Rows, theta: torch.Tensor, seed: int) -> Participants:
@@ -123,7 +41,7 @@ def in_threads(work, jobs) -> list:
 def _made(body: Body, anny: raw.Raw, theta: torch.Tensor, chance: np.random.Generator) -> dict[str, np.ndarray]:
     """Return one body's arrays: points standing and in T-pose (V + 55, 3), and those of each shot."""
     pose = torch.stack([poses.tpose(), poses.standing(), *(sloppy(chance, view) for view in VIEWS)])
-    t_pose, points, *seen = anny.posed(theta, _rotations(pose))
+    t_pose, points, *seen = anny.posed(theta, rotations(pose))
     skin = np.stack([np.rint(each[: body.skin_count] / STEP_M).astype(np.int16) for each in seen])
     cameras = [
         camera(torch.from_numpy(v * np.float32(STEP_M)), chance, view) for v, view in zip(skin, VIEWS, strict=True)

@@ -20,7 +20,9 @@ from avatarlab.photo import findings, limbs, views
 from avatarlab.photo.keypoints import Keypoints
 from avatarlab.photo.observation import Hands, Observation
 from avatarlab.photo.observing import ASSUMED_FOV_DEG
-from avatarlab.render import Camera, rasterize
+from avatarlab.render import Camera
+from avatarlab.render.raster import visible_faces
+from avatarlab.render.screen import NEAR, to_screen
 
 TRACKS = {"a": "studio", "b": "everyday", "c": "photo"}
 """Track -> what its observations say of how the outline came about."""
@@ -92,7 +94,7 @@ def px_per_m(camera: Camera) -> float:
 
 def exact_mask(vertices: Tensor, body: Body, camera: Camera) -> np.ndarray:
     """Return the mask bool (H, W) of skin (V, 3) m: pixels whose centres are covered."""
-    return rasterize(vertices, body.faces, camera).mask.numpy()
+    return (visible_faces(to_screen(vertices, body.faces, camera, NEAR), body.faces) >= 0).numpy()
 
 
 def observed(
