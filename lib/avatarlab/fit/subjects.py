@@ -7,7 +7,7 @@ made-up person with both views, whose stature, sex and truth are known.
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def _name(entry) -> str:
     if not isinstance(entry, Mapping):
         raise InputError(f"subjects: got {entry!r}, expected `name: ..., front: ..., stature_cm: ...`.")
     name = str(entry.get("name", ""))
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+    if not is_name(name):
         raise InputError(
             f"subjects: got the name {name!r}, expected letters, digits, - and _ (it names a folder)."
         )
@@ -71,19 +71,27 @@ def _name(entry) -> str:
     return name
 
 
+def is_name(text: str) -> bool:
+    """Whether a person may be called so: the name is a folder's too."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text) is not None
+
+
 def _subject(entry: Mapping, body: Body) -> Subject:
     name, front = str(entry["name"]), str(entry.get("front") or "")
     try:
-        if front.startswith("rendered:"):
-            return _rendered(name, front, body)
-        if entry.get("stature_cm") is None:
-            raise InputError("stature_cm is missing; the photo alone does not tell how tall somebody is.")
-        stature_cm, weight, sex = entry["stature_cm"], entry.get("weight_kg"), entry.get("sex") or "unknown"
-        stature_m = check_person(stature_cm, weight, sex)
-        photos = {view: _photo(str(entry[view])) for view in VIEWS if entry.get(view)}
+        return _rendered(name, front, body) if front.startswith("rendered:") else subject(entry, _photo)
     except InputError as error:
         raise InputError(f"subjects.{name}: {error}") from None
-    return Subject(name, photos, stature_m, weight, sex)
+
+
+def subject(entry: Mapping, opened: Callable[[str], Photo]) -> Subject:
+    """A person of one entry, whose photos ``opened`` decodes; InputError names the fault."""
+    if entry.get("stature_cm") is None:
+        raise InputError("stature_cm is missing; the photo alone does not tell how tall somebody is.")
+    stature_cm, weight, sex = entry["stature_cm"], entry.get("weight_kg"), entry.get("sex") or "unknown"
+    stature_m = check_person(stature_cm, weight, sex)
+    photos = {view: opened(str(entry[view])) for view in VIEWS if entry.get(view)}
+    return Subject(str(entry["name"]), photos, stature_m, weight, sex)
 
 
 def _rendered(name: str, source: str, body: Body) -> Subject:

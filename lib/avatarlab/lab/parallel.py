@@ -82,29 +82,31 @@ def _in_order(finished: Iterator[tuple[int, Any, str | None]], total: int) -> It
 
 
 def _here(work, jobs, load, given) -> Iterator[tuple[int, Any, str | None]]:
-    with _one_thread():
+    with one_thread():
         models = load(*given) if load else None
     for number, job in enumerate(jobs):
-        with _one_thread():
-            result = _attempt(work, models, job)
+        with one_thread():
+            result = attempt(work, models, job)
         yield number, *result
 
 
-def _attempt(work, models, job) -> tuple[Any, str | None]:
+def attempt(work, models, job) -> tuple[Any, str | None]:
+    """Return (result, None) of ``work(models, job)``, or (None, what it raised in one line)."""
     try:
         return work(models, job), None
     except Exception as error:  # whatever a job does, the others go on
-        return None, _line(error)
+        return None, one_line(error)
 
 
-def _line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception in one line; of bad input only the sentence made for the user."""
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """One thread for torch and OpenCV within the block."""
     import cv2
     import torch
 
@@ -120,20 +122,20 @@ def _one_thread() -> Iterator[None]:
 
 def _serve(pipe, work, load, given) -> None:
     """A process' life: load, say so, then answer (number, job) with (number, result, error) until it is ended."""
-    with _one_thread():
+    with one_thread():
         try:
             models = load(*given) if load else None
         except Exception as error:
-            pipe.send((None, None, _line(error)))
+            pipe.send((None, None, one_line(error)))
             return
         pipe.send((None, None, None))
         while True:
             number, job = pipe.recv()
-            answer = number, *_attempt(work, models, job)
+            answer = number, *attempt(work, models, job)
             try:
                 pipe.send(answer)
             except Exception as error:  # a result that cannot be sent; nothing of it was
-                pipe.send((number, None, f"the result cannot be sent: {_line(error)}"))
+                pipe.send((number, None, f"the result cannot be sent: {one_line(error)}"))
 
 
 class _Worker:

@@ -31,8 +31,8 @@ COVERAGE = 0.9
 SKIN_LAB, SKIN_SD = (55.0, 13.5, 16.5), (20.0, 3.5, 3.5)
 """CIELAB of facial skin the world over, D65, and its SD: lightness left wide; redness hardly differs between peoples,
 yellowness a little (K. Xiao et al., Skin Res. Technol. 23, 2017, on spectrophotometers); rounded up."""
-LIGHT_SD = 0.35
-"""Of the log of light times shading on the face: somewhat more than half an exposure step."""
+LIGHT_SD = 0.30
+"""Of the log of light times shading on the face: somewhat less than half an exposure step."""
 CAST_SD, CAST_CORRELATION = (0.15, 0.25), -0.5
 """Of log red/green and log blue/green of light that the camera left uncorrected, warm against cold. Simple balancing
 misses a light by 5 to 7 degrees of its RGB direction on average, which is 0.15 in these logs; blue is worst."""
