@@ -138,8 +138,8 @@ def test_test_people_are_refused():
 
 
 def test_too_few_people_are_refused():
-    with pytest.raises(InputError, match="fewer than 12 people of either sex"):
-        learned(records("train", 5, 1))
+    with pytest.raises(InputError, match="fewer than 4 people of either sex"):
+        learned(records("train", 3, 1))
 
 
 def test_order_of_records_does_not_matter():

@@ -1,7 +1,8 @@
 """What each part of the posterior is worth: errors on people left out, of mesh, network, population and all joined."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -74,3 +75,17 @@ def left_out(some: Sequence[Record], names: Sequence[str]) -> dict[str, Posterio
         optics = optics_of([one for one in some if fold[one.id] != number], names)
         models.append(Posterior({(sex, *kind): one for sex, one in optics.items()}, {}))
     return {one.id: models[fold[one.id]] for one in some}
+
+
+def card_of(
+    records: Sequence[Record], source: str, parameters: Mapping, table: Sequence[Score], commit: str
+) -> dict:
+    """The card of a posterior: whom it was learned from, how, and how far off it is on people left out."""
+    counts = Counter((one.split, one.readings.capture, one.readings.inputs) for one in records)
+    return {
+        "data": {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
+        "parameters": dict(parameters),
+        "commit": commit,
+        "metrics": {"cross_validation": [asdict(one) for one in table]},
+        "licence": "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
+    }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from avatarlab import ROOT
 from avatarlab.body import Body
+from avatarlab.body.model import find
 from avatarlab.errors import InputError
 from avatarlab.files import sha256, whole
 from avatarlab.fit.conclusion import concluded
@@ -52,19 +53,21 @@ def gather(
     steps: int = 12,
     workers: int | None = None,
     progress: Callable[[Outcome], None] | None = None,
+    only_there: bool = False,
 ) -> list[Record]:
     """Search the participants of a file; return the records of all that were asked for, ordered by their keys.
 
     ``records`` is a folder that keeps them, one file of JSON lines per participants file, search and body: what is
     there already is not searched again, so a run that was stopped goes on. ``per_split``: how many people of a
-    split, the first ones; all where it is silent. People whom no search finds have no record; the log says who and why.
+    split, the first ones; all where it is silent. ``only_there`` searches nobody. People whom no search finds have no record; the log says who and why.
     """
     known = Participants.load(people)
-    path = Path(records) / f"records_{_origin(people, body_file, guess, steps)}.jsonl"
+    body_path = find(ROOT / body_file if body_file else None)
+    path = Path(records) / f"records_{_origin(people, body_path, guess, steps)}.jsonl"
     done = {one.key: one for one in repaired(path)}
     keys = wanted(known, splits, tracks, inputs, per_split)
-    jobs = _jobs(known, keys, set(done))
-    given = (str(people), str(body_file) if body_file else None, guess, steps)
+    jobs = [] if only_there else _jobs(known, keys, set(done))
+    given = (str(people), str(body_path), guess, steps)
     with open(path, "a", encoding="utf-8", newline="\n") as file:
         for outcome in outcomes(searched, jobs, workers, ready, given) if jobs else ():
             if outcome.error:
@@ -78,10 +81,9 @@ def gather(
     return [done[key] for key in sorted(keys) if key in done]
 
 
-def _origin(people, body_file, guess, steps) -> str:
+def _origin(people, body_path: Path, guess: str | None, steps: int) -> str:
     """What makes records comparable: the participants, the body, how the search starts and how long it goes on."""
-    body = sha256(body_file)[:6] if body_file else "default"
-    return f"{sha256(people)[:8]}_{body}_{guess or 'network'}_{steps}"
+    return f"{sha256(people)[:8]}_{sha256(body_path)[:6]}_{guess or 'network'}_{steps}"
 
 
 def repaired(path: Path) -> list[Record]:
@@ -119,9 +121,9 @@ def _named(people: Participants, job: Job) -> str:
     return f"{people.arrays['id'][job.number]} in track {job.track}"
 
 
-def ready(people: str, body_file: str | None, guess: str | None, steps: int) -> Models:
+def ready(people: str, body_path: str, guess: str | None, steps: int) -> Models:
     """Load what the searches of one process need."""
-    return Models(Body.load(ROOT / body_file if body_file else None), Participants.load(people), guess, steps)
+    return Models(Body.load(body_path), Participants.load(people), guess, steps)
 
 
 def searched(models: Models, job: Job) -> list[Record]:

@@ -30,7 +30,8 @@ STRENGTHS = tuple(float(x) for x in np.geomspace(1, 3000, 9))
 """Ridge strengths tried, in people: so many who read exactly what they measure are added."""
 LEAST_SD = 0.02
 """Least noise of a reading in population standard deviations; sums of others would make R singular."""
-LEAST_PEOPLE = 12
+LEAST_PEOPLE = 4
+"""People of either sex that anything at all is learned from; a published posterior has hundreds, its card says."""
 COVERAGE = 0.90
 ENOUGH = 9
 """Calibration people that a measure of its own factor needs; with fewer, all measures' errors are pooled."""
