@@ -10,7 +10,7 @@ from avatarlab.body import Body, poses
 from avatarlab.body.open import raw
 from avatarlab.measure import MEASURES, tape
 from avatarlab.people.matching import rotations
-from avatarlab.people.participant import STEP_M, Participants
+from avatarlab.people.participant import DIMENSIONS, STEP_M, Participants
 from avatarlab.people.posing import VIEWS, camera, sloppy
 from avatarlab.people.survey_rows import Rows
 
@@ -20,7 +20,8 @@ def participants(body: Body, anny: raw.Raw, drawn: Rows, theta: torch.Tensor, se
     made = in_threads(lambda k: _made(body, anny, theta[k], np.random.default_rng([seed, k])), range(len(drawn)))
     arrays = {name: np.stack([one[name] for one in made]) for name in made[0]}
     points = arrays.pop("points")
-    arrays["mesh"] = np.concatenate([_tapes(body, part) for part in np.array_split(points, len(points) // 10 + 1)])
+    read = [_measured(body, part) for part in np.array_split(points, len(points) // 10 + 1)]
+    arrays["mesh"], arrays["mesh_dimensions"] = (np.concatenate(part) for part in zip(*read, strict=True))
     arrays["betas"] = projected(body, arrays.pop("t_pose"))
     arrays |= {"id": drawn.id, "split": drawn.split, "sex": drawn.sex}
     arrays |= {"row": drawn.table(), "truth": drawn.relaxed(MEASURES)}
@@ -58,10 +59,12 @@ def _made(body: Body, anny: raw.Raw, theta: torch.Tensor, chance: np.random.Gene
     }
 
 
-def _tapes(body: Body, points: np.ndarray) -> np.ndarray:
-    """Return the 16 tapes (N, 16) m of standing points (N, V + 55, 3) m."""
-    read = tape.tapes(body, torch.from_numpy(points))
-    return torch.stack([read[name] for name in MEASURES], 1).double().numpy()
+def _measured(body: Body, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 16 tapes (N, 16) m and the DIMENSIONS (N, 7) m of standing points (N, V + 55, 3) m."""
+    points = torch.from_numpy(points)
+    read = tape.tapes(body, points) | tape.dimensions(body, points)
+    tapes, outline = (torch.stack([read[name] for name in names], 1) for names in (MEASURES, DIMENSIONS))
+    return tapes.double().numpy(), outline.double().numpy()
 
 
 def projected(body: Body, points: np.ndarray) -> np.ndarray:

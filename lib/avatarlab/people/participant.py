@@ -14,6 +14,11 @@ from avatarlab.render import Camera
 
 SCHEMA = "avatarlab.participants/1"
 SPLITS = ("train", "calibration", "test")
+DIMENSIONS = (
+    *("chestbreadth", "waistbreadth", "hipbreadth", "bideltoidbreadth"),
+    *("chestdepth", "waistdepth", "buttockdepth"),
+)
+"""What is kept of the matched mesh besides its tapes: ANSUR II columns that an outline shows."""
 STEP_M = 5e-5
 """Vertices are kept in steps of this size: a twentieth of a millimetre, 16 bits reach 1.6 m."""
 
@@ -34,9 +39,10 @@ class Participant:
     """A person of the benchmark, metres and kilograms.
 
     truth_m: the 16 tapes of the real row, biceps and forearm relaxed; row: all 43 columns of ``measure.survey``, as
-    surveyed (biceps and forearm flexed); mesh_m: the 16 girths and lengths of the matched mesh, standing; betas (S,):
-    the nearest body in the open body's components, for training alone. shots: ``front``, ``side`` with the arms
-    where they were asked to be, ``side_arms`` with arms over the trunk.
+    surveyed (biceps and forearm flexed); mesh_m: the 16 girths and lengths of the matched mesh, standing, and
+    mesh_dimensions_m its DIMENSIONS (none in a file that has none); betas (S,): the nearest body in the open body's
+    components, for training alone. shots: ``front``, ``side`` with the arms where they were asked to be,
+    ``side_arms`` with arms over the trunk.
     """
 
     id: str
@@ -47,6 +53,7 @@ class Participant:
     truth_m: dict[str, float]
     row: dict[str, float]
     mesh_m: dict[str, float]
+    mesh_dimensions_m: dict[str, float]
     betas: torch.Tensor
     shots: dict[str, Sighting]
 
@@ -55,8 +62,8 @@ class Participant:
 class Participants:
     """N participants as arrays, each made into a ``Participant`` when asked for; ``source`` says whose rows they are.
 
-    ``arrays``: id, split, sex (N,) text; row (N, 43), truth, mesh (N, 16), betas (N, S); of S' shots vertices (N, S', V,
-    3) int16 in steps of STEP_M, joints, pose (N, S', 55, 3), viewmat (N, S', 4, 4), K (N, S', 3, 3), size (N, S', 2).
+    ``arrays``: id, split, sex (N,) text; row (N, 43), truth, mesh (N, 16), mesh_dimensions (N, 7), betas (N, S); of S' shots
+    vertices (N, S', V, 3) int16 in steps of STEP_M, joints, pose (N, S', 55, 3), viewmat (N, S', 4, 4), K (N, S', 3, 3), size (N, S', 2).
     """
 
     source: str
@@ -71,10 +78,11 @@ class Participants:
         at = {name: array[number] for name, array in self.arrays.items()}
         row = dict(zip(self.columns, at["row"].tolist(), strict=True))
         truth, mesh = (dict(zip(MEASURES, at[name].tolist(), strict=True)) for name in ("truth", "mesh"))
+        outline = dict(zip(DIMENSIONS, at.get("mesh_dimensions", np.empty(0)).tolist(), strict=False))
         shots = {view: _sighting(at, k) for k, view in enumerate(self.views)}
         return Participant(
             str(at["id"]), str(at["split"]), str(at["sex"]), row["stature"], row["weight"],
-            truth, row, mesh, torch.from_numpy(at["betas"]), shots,
+            truth, row, mesh, outline, torch.from_numpy(at["betas"]), shots,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Participant]:
