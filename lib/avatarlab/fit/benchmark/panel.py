@@ -13,9 +13,9 @@ from avatarlab.fit.posterior import SEXES, TAPES, Estimate, Posterior
 from avatarlab.fit.posterior import plain as uncalibrated
 from avatarlab.fit.records import Record
 from avatarlab.people import Participant
+from avatarlab.people.participant import DIMENSIONS
 
-BREADTHS = ("chestbreadth", "waistbreadth", "hipbreadth", "bideltoidbreadth")
-DEPTHS = ("chestdepth", "waistdepth", "buttockdepth")
+BREADTHS, DEPTHS = DIMENSIONS[:4], DIMENSIONS[4:]
 MESHES = "bodies of the training people"
 LEAST_LEARNERS = 30
 """Fewer people of one sex cannot carry a regression on nine columns."""
