@@ -49,7 +49,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--cluster", nargs="?", const=AUTO,
-        help="run on a cluster through submitit: slurm, local, debug, or auto (default where no name is given)",
+        help="run on a cluster through submitit: slurm, local or auto (default where no name is given)",
     )  # fmt: skip
     return parser
 

@@ -17,7 +17,7 @@ def over_cluster(
 ) -> Iterator[Outcome]:
     """Yield an Outcome per job, in order, of ``work(job)`` run by submitit's ``map_array``; at most ``at_once`` at a time.
 
-    ``cluster``: slurm, local (processes of this machine, all at once), debug (in this process), or auto. ``logs`` is
+    ``cluster``: slurm, local (processes of this machine, all at once) or auto. ``logs`` is
     seen by all nodes and holds what submitit writes. An interrupted run cancels what is not finished.
     """
     tasks = _submitted(work, jobs, logs, cluster, at_once) if jobs else []
