@@ -54,6 +54,13 @@ def test_the_ratio_to_the_baseline_is_that_of_the_worst_tape(table):
     assert figures["a_front_side_weight_baseline_ratio"] == pytest.approx(max(each), abs=2e-3)
 
 
+def test_the_worst_is_the_largest_of_all_sets(table):
+    figures = flat(table)
+    for name in ("baseline_ratio", "width_ratio", "coverage_off_pct"):
+        assert figures[f"worst_{name}"] == max(figures[f"a_{inputs}_{name}"] for inputs in INPUTS)
+    assert figures["a_front_side_coverage_off_pct"] == 10 == figures["worst_coverage_off_pct"]
+
+
 def test_without_a_search_the_fit_is_the_baseline(table):
     """The made-up searches saw both views, so of the front alone nobody is fitted."""
     figures = flat(table)
