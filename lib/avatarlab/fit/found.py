@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Body
-from avatarlab.errors import InputError
 from avatarlab.fit import shape
-from avatarlab.fit.guess import Guess
+from avatarlab.fit.guess import Guess, given
 from avatarlab.fit.search import Search
 from avatarlab.fit.solve import shape_system
 from avatarlab.fit.state import State, camera
@@ -20,14 +19,14 @@ from avatarlab.render import Camera
 REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
 """How far apart outlines may be and still pull, step by step."""
 SOFT_STEPS = 6
-GUESSES = ("network", "starts")
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
     """What the search found: state, the shape's covariances (S, S) after and before the photos (given stature).
 
-    ``cameras`` are at the photos' own resolution (world: the body's frame); ``search`` holds targets and prior.
+    ``cameras`` are at the photos' own resolution (world: the body's frame); ``search`` holds targets and prior;
+    ``guess`` is what it started from, None: several starts.
     """
 
     search: Search
@@ -35,6 +34,7 @@ class Found:
     covariance: Tensor
     before: Tensor
     cameras: tuple[Camera, ...]
+    guess: Guess | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -68,7 +68,7 @@ def search(
     clock = Clock(progress)
     targets = tuple(target(observation) for observation in observations)
     looking = Search(body, targets, stature_m, shape.prior(body, sex), clock, seed)
-    first = _guess(guess)
+    first = given(guess, targets, stature_m, sex, body)
     starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
     clock.total = len(targets) + starts + steps + SOFT_STEPS
     state = looking.started(first)
@@ -79,16 +79,7 @@ def search(
     slope = looking.stature.slope(state.betas)[1]
     covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
     before = shape.given_stature(looking.prior.covariance, slope)
-    return Found(looking, state, covariance, before, _cameras(looking, state))
-
-
-def _guess(guess: Guess | str | None) -> Guess | None:
-    """The guess to start from; None: several starts."""
-    if guess is not None and not isinstance(guess, Guess) and guess not in GUESSES:
-        raise InputError(
-            f"guess: got {guess!r}, expected a Guess, {' or '.join(GUESSES)}, or None for the default."
-        )
-    return guess if isinstance(guess, Guess) else None
+    return Found(looking, state, covariance, before, _cameras(looking, state), first)
 
 
 def _cameras(looking: Search, state: State) -> tuple[Camera, ...]:
