@@ -147,3 +147,12 @@ def test_order_of_records_does_not_matter():
     one, other = learned(some), learned(some[::-1])
     for key in one.optics:
         np.testing.assert_array_equal(one.optics[key].gain, other.optics[key].gain)
+
+
+def test_a_reading_that_nobody_shows_is_left_out():
+    some = [
+        replace(one, readings=replace(one.readings, hidden={"head": "under hair"}))
+        for one in records("train", 8, 1)
+    ]
+    found = optics_of(some)["male"]
+    assert "head" not in found.names and len(found.names) == len(READ) - 1 == len(found.gain)

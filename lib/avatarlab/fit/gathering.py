@@ -57,9 +57,10 @@ def gather(
 ) -> list[Record]:
     """Search the participants of a file; return the records of all that were asked for, ordered by their keys.
 
-    ``records`` is a folder that keeps them, one file of JSON lines per participants file, search and body: what is
-    there already is not searched again, so a run that was stopped goes on. ``per_split``: how many people of a
-    split, the first ones; all where it is silent. ``only_there`` searches nobody. People whom no search finds have no record; the log says who and why.
+    ``records`` is a folder that keeps them, one file of JSON lines per participants file, body and way of searching:
+    what is there already is not searched again, so a run that was stopped goes on. ``per_split``: how many people of a
+    split, the first ones; all where it is silent. ``only_there`` searches nobody. People whom no search finds have no
+    record; the log says who and why.
     """
     known = Participants.load(people)
     body_path = find(ROOT / body_file if body_file else None)

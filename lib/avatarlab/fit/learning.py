@@ -30,8 +30,8 @@ STRENGTHS = tuple(float(x) for x in np.geomspace(1, 3000, 9))
 """Ridge strengths tried, in people: so many who read exactly what they measure are added."""
 LEAST_SD = 0.02
 """Least noise of a reading in population standard deviations; sums of others would make R singular."""
-LEAST_PEOPLE = 4
-"""People of either sex that anything at all is learned from; a published posterior has hundreds, its card says."""
+LEAST_PEOPLE, LEAST_READ = 4, 2
+"""People of either sex that anything at all, and that one reading, is learned from; a published posterior has hundreds."""
 COVERAGE = 0.90
 ENOUGH = 9
 """Calibration people that a measure of its own factor needs; with fewer, all measures' errors are pooled."""
@@ -80,21 +80,24 @@ def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
 
 
 def optics_of(records: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Optics]:
-    """Learn how people of each sex look to the search; the network's tapes are used where every record has them."""
+    """Learn how people of each sex look to the search; the network's tapes are used where every record has them.
+
+    A reading that hardly anybody of a sex shows is left out.
+    """
     names = (*names, *(GUESSED + name for name in TAPES if all(name in one.readings.guess for one in records)))
     y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, one.sex) for one in records), strict=True))
     x = np.stack([standardised(one.row, one.sex) for one in records])
     member = np.array([[one.sex == sex for sex in SEXES] for one in records], float)
+    kept = (member.T @ seen).min(0) >= LEAST_READ
+    names, y, seen = tuple(np.array(names)[kept].tolist()), y[:, kept], seen[:, kept]
     known = people(SEXES[0])[0]
     gain, offset, left = np.zeros((len(names), len(known))), np.zeros((len(SEXES), len(names))), np.zeros_like(y)
     for k, name in enumerate(names):
         rows = seen[:, k]
-        if member[rows].sum(0).min() < LEAST_PEOPLE:
-            raise InputError(f"records: {name} is hidden on all but {rows.sum()} people; it cannot be learned.")
         aim = np.eye(len(known))[known.index(name.removeprefix(GUESSED))]
         gain[k], offset[:, k], left[rows, k] = ridge(x[rows], y[rows, k], aim, member[rows])
     root = np.linalg.cholesky(noise(left, seen))
-    return {sex: Optics(tuple(names), gain, offset[k], root) for k, sex in enumerate(SEXES)}
+    return {sex: Optics(names, gain, offset[k], root) for k, sex in enumerate(SEXES)}
 
 
 def standardised(row: dict[str, float], sex: str) -> np.ndarray:
