@@ -7,6 +7,7 @@ import pytest
 from simulated import OFFSET, SHRUNK, records
 
 from avatarlab.errors import InputError
+from avatarlab.fit.crossvalidation import left_out
 from avatarlab.fit.learning import (
     READ,
     STRENGTHS,
@@ -125,11 +126,16 @@ def test_a_measure_hidden_from_all_takes_the_others_factor(made):
     assert np.isfinite(factor).all() and 1.2 < factor[TAPES.index("head")] < 2.5
 
 
-def test_network_tapes_are_used_when_all_have_them():
+def test_network_tapes_are_readings_too():
     some = records("train", 20, 1)
     both = [replace(one, readings=replace(one.readings, guess=one.truth_m)) for one in some]
-    assert "guess.waist" in optics_of(both)["male"].names
-    assert "guess.waist" not in optics_of([*both[1:], some[0]])["male"].names
+    assert "guess.waist" in optics_of([*both[1:], some[0]])["male"].names
+    assert "guess.waist" not in optics_of(some)["male"].names
+    one, other = (left_out(x, READ)[some[0].id] for x in (some, both))
+    sd = [
+        model(x.readings, x.stature_m, sex=x.sex).sd_m["waist"] for model, x in ((one, some[0]), (other, both[0]))
+    ]
+    assert sd[1] < 0.5 * sd[0]
 
 
 def test_test_people_are_refused():

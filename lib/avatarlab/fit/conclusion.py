@@ -43,12 +43,14 @@ def readings_of(found: Found) -> Readings:
     slope = taped(body, betas).slope
     spread = torch.einsum("ts,su,tu->t", slope, found.covariance, slope).clamp_min(0).sqrt()
     views = {"side" if one.view == "side" else "front" for one in seen}
+    guess = found.guess.tapes_m if found.guess and found.guess.tapes_m else {}
     misfit = {one.view: round(float(off), 5) for one, off in zip(seen, found.search.misfit_m, strict=True)}
     return Readings(
         capture=CAPTURES[max(CAPTURES.index(one.capture) for one in seen)],
         inputs="_".join(sorted(views)),
         value=read(body, betas),
         sd={name: round(x, 6) for name, x in zip(MEASURES, spread.tolist(), strict=True)},
+        guess={name: round(float(x), 5) for name, x in guess.items()},
         misfit=misfit,
     )
 

@@ -78,7 +78,7 @@ def fit(
 
     stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional and touches the posterior, not the search;
     sex male, female or unknown chooses the prior, unknown that of both together. ``seed`` draws the shape's starts;
-    same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, whose posterior is used.
+    same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, of network and posterior.
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
     ``steps`` of outline fitting (at least 1); fewer are faster and coarser. ``guess``: a Guess to start from,
     "starts" for several starts, "network" or None for the network's, several starts where its weights are absent.
@@ -88,7 +88,9 @@ def fit(
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
         with _one_thread():
-            found = search(observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps)
+            found = search(
+                observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps, weights
+            )
             result = _result(found, concluded(found, weight_kg, sex, posterior), sex, weight_kg)
         if result.quality.usable:
             return result

@@ -63,12 +63,13 @@ def search(
     guess: Guess | str | None = None,
     progress: Callable[[int, int, str, float], None] | None = None,
     steps: int = len(REACHES_M),
+    weights: str = "pretrained",
 ) -> Found:
     """Search shape, poses and cameras; arguments as of ``fit``, already checked."""
     clock = Clock(progress)
     targets = tuple(target(observation) for observation in observations)
     looking = Search(body, targets, stature_m, shape.prior(body, sex), clock, seed)
-    first = given(guess, targets, stature_m, sex, body)
+    first = given(guess, targets, stature_m, sex, body, weights)
     starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
     clock.total = len(targets) + starts + steps + SOFT_STEPS
     state = looking.started(first)

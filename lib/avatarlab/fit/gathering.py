@@ -13,6 +13,7 @@ from avatarlab.errors import InputError
 from avatarlab.files import sha256, whole
 from avatarlab.fit.conclusion import concluded
 from avatarlab.fit.found import search
+from avatarlab.fit.guess import place
 from avatarlab.fit.quality import judged
 from avatarlab.fit.records import Record, load, written
 from avatarlab.lab.parallel import Outcome, outcomes
@@ -39,6 +40,7 @@ class Models(NamedTuple):
     people: Participants
     guess: str | None
     steps: int
+    weights: str
 
 
 def gather(
@@ -51,6 +53,7 @@ def gather(
     body_file: str | Path | None = None,
     guess: str | None = None,
     steps: int = 12,
+    weights: str = "pretrained",
     workers: int | None = None,
     progress: Callable[[Outcome], None] | None = None,
     only_there: bool = False,
@@ -64,11 +67,11 @@ def gather(
     """
     known = Participants.load(people)
     body_path = find(ROOT / body_file if body_file else None)
-    path = Path(records) / f"records_{_origin(people, body_path, guess, steps)}.jsonl"
+    path = Path(records) / f"records_{_origin(people, body_path, guess, steps, weights)}.jsonl"
     done = {one.key: one for one in repaired(path)}
     keys = wanted(known, splits, tracks, inputs, per_split)
     jobs = [] if only_there else _jobs(known, keys, set(done))
-    given = (str(people), str(body_path), guess, steps)
+    given = (str(people), str(body_path), guess, steps, weights)
     with open(path, "a", encoding="utf-8", newline="\n") as file:
         for outcome in outcomes(searched, jobs, workers, ready, given) if jobs else ():
             if outcome.error:
@@ -82,9 +85,11 @@ def gather(
     return [done[key] for key in sorted(keys) if key in done]
 
 
-def _origin(people, body_path: Path, guess: str | None, steps: int) -> str:
-    """What makes records comparable: the participants, the body, how the search starts and how long it goes on."""
-    return f"{sha256(people)[:8]}_{sha256(body_path)[:6]}_{guess or 'network'}_{steps}"
+def _origin(people, body_path: Path, guess: str | None, steps: int, weights: str) -> str:
+    """What makes records comparable: the participants, the body, what the search starts from, how long it goes on."""
+    network = place(weights)
+    start = "starts" if guess == "starts" or not network.is_file() else sha256(network)[:6]
+    return f"{sha256(people)[:8]}_{sha256(body_path)[:6]}_{start}_{steps}"
 
 
 def repaired(path: Path) -> list[Record]:
@@ -122,9 +127,9 @@ def _named(people: Participants, job: Job) -> str:
     return f"{people.arrays['id'][job.number]} in track {job.track}"
 
 
-def ready(people: str, body_path: str, guess: str | None, steps: int) -> Models:
+def ready(people: str, body_path: str, guess: str | None, steps: int, weights: str) -> Models:
     """Load what the searches of one process need."""
-    return Models(Body.load(body_path), Participants.load(people), guess, steps)
+    return Models(Body.load(body_path), Participants.load(people), guess, steps, weights)
 
 
 def searched(models: Models, job: Job) -> list[Record]:
@@ -142,7 +147,9 @@ def _record(models: Models, one: Participant, track: str, kind: str, seen: tuple
     if any(view is None or any(note.fatal for note in view.findings) for view in seen):
         log.warning("%s, track %s, %s: nobody is found in a photo", one.id, track, kind)
         return None
-    found = search(seen, one.stature_m, models.body, one.sex, guess=models.guess, steps=models.steps)
+    found = search(
+        seen, one.stature_m, models.body, one.sex, guess=models.guess, steps=models.steps, weights=models.weights
+    )
     end = concluded(found, None, one.sex, None)
     return Record(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,

@@ -80,11 +80,11 @@ def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
 
 
 def optics_of(records: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Optics]:
-    """Learn how people of each sex look to the search; the network's tapes are used where every record has them.
+    """Learn how people of each sex look to the search; the network's tapes count as readings too.
 
     A reading that hardly anybody of a sex shows is left out.
     """
-    names = (*names, *(GUESSED + name for name in TAPES if all(name in one.readings.guess for one in records)))
+    names = (*names, *(GUESSED + name for name in TAPES if any(name in one.readings.guess for one in records)))
     y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, one.sex) for one in records), strict=True))
     x = np.stack([standardised(one.row, one.sex) for one in records])
     member = np.array([[one.sex == sex for sex in SEXES] for one in records], float)
