@@ -18,8 +18,8 @@ from avatarlab.measure import measure
 from avatarlab.photo import decode, observe
 
 ONE_MAN = "ibm_yogait_*.jpg"
-"""The ten photographs of one man: seven upright with the arms at various heights, two bent aside or kneeling, two of
-the ten cut at head or feet; he wears two shirts."""
+"""The ten photographs of one man: eight upright with the arms at various heights, one bent aside, one kneeling; two of
+them are cut at crown or feet, and he wears two shirts."""
 TALL_PX = 360
 
 
