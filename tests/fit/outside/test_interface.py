@@ -1,0 +1,60 @@
+"""One guess of several, whom a box holds, and kinds that are not there."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from avatarlab.errors import InputError
+from avatarlab.fit import outside
+from avatarlab.fit.guess import Guess
+from avatarlab.fit.outside import interface
+from avatarlab.fit.state import start_view
+
+
+def guess(value, shaped=True):
+    view = start_view(torch.full((55, 3), value), 0.0, 1000.0)
+    return Guess(torch.full((10,), value) if shaped else None, None, (view,))
+
+
+def test_guesses_of_two_photos_become_one():
+    both = outside.together([guess(1.0), guess(3.0)])
+    assert torch.equal(both.betas, torch.full((10,), 2.0)) and len(both.views) == 2
+    assert outside.together([guess(1.0), guess(3.0, shaped=False)]).betas is None
+    assert outside.together([guess(1.0), None]) is None and outside.together([]) is None
+
+
+def test_without_a_regressor_photos_are_only_observed(monkeypatch):
+    monkeypatch.setattr(interface, "observe", lambda photo, view: f"{photo} from {view}")
+    assert outside.looked({"front": "a", "side": "b"}) == ({"front": "a from front", "side": "b from side"}, None)
+
+
+def test_with_one_every_photo_is_asked():
+    def regressor(photo, view):
+        return f"{photo} {view}", guess(float(len(photo)))
+
+    seen, found = outside.looked({"front": "a", "side": "bbb"}, regressor)
+    assert (
+        seen == {"front": "a front", "side": "bbb side"} and float(found.betas[0]) == 2 and len(found.views) == 2
+    )
+
+
+def test_boxes_and_places():
+    mask = np.zeros((50, 80), bool)
+    mask[10:30, 5:9] = True
+    seen = SimpleNamespace(mask=mask, name="x")
+    assert interface.box(seen).tolist() == [5, 10, 4, 20]
+    with pytest.raises(InputError, match="no person's outline"):
+        interface.box(SimpleNamespace(mask=mask & False, name="x"))
+    for depth in (0.01, 2500.0, float("nan")):  # 2500: millimetres taken for metres
+        assert interface.view_state(seen, torch.eye(3), torch.tensor([0, 0, depth]), torch.zeros(55, 3)) is None
+
+
+def test_kinds(tmp_path, body):
+    assert outside.load("none", body) is None
+    with pytest.raises(InputError, match="regressor: got 'hmr', expected one of none, nlf, pixie"):
+        outside.load("hmr", body)
+    for kind, wanted in (("nlf", r"nlf\*.torchscript"), ("pixie", "pixielib")):
+        with pytest.raises(InputError, match=f"{wanted}.*docs/licensed.md"):
+            outside.load(kind, body, tmp_path)
