@@ -48,6 +48,8 @@ NUISANCE = {
 """Local change -> standard deviation among people, of a slider that runs from -1 to 1: by looking, so that bodies
 stay human. Changes that leave joints behind the skin (open_body.md section 4) are kept to a few millimetres."""
 FURTHER = ("firmness", *RACES, *NUISANCE)
+WRIST_LIMIT = 2.5
+"""Range of the wrist's change, beyond the usual: heavy Anny bodies with slim wrists need it."""
 FIXED = 1e-4
 """Spread given to what the match shall not move."""
 NUISANCE_LIMIT = 2.5
@@ -115,6 +117,8 @@ def _probes(source: Source, sex: str) -> torch.Tensor:
 def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return low, high and spread (P,) of the parameters; nuisances stay where ``centres`` put them."""
     low, high, spread = people.bounds(replace(source, parameters=source.parameters[: -len(FURTHER)]))
+    wrist = source.parameters.index("measure-wrist-circ-incr")
+    low[wrist], high[wrist] = -WRIST_LIMIT, WRIST_LIMIT
     wide = torch.full((len(FURTHER),), 10.0)
     return torch.cat([low, -wide]), torch.cat([high, wide]), torch.cat([spread, torch.full_like(wide, FIXED)])
 
