@@ -78,6 +78,13 @@ def test_mesh_floor_regresses_on_the_mesh(tested):
     assert 3 < floor < without
 
 
+def test_without_mesh_dimensions_no_second_floor(tested):
+    people = [_moved(one, 0.0) for one in _people(tested)]
+    assert mesh_references(panel(people))
+    people[3].mesh_dimensions_m = {}
+    assert mesh_references(panel(people)) == {}
+
+
 def _people(tested) -> list[SimpleNamespace]:
     rows = [{name: column[k] for name, column in tested.columns.items()} for k in range(len(tested.ids))]
     truth = [dict(zip(TAPES, row, strict=True)) for row in tested.truth]

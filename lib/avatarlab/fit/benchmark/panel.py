@@ -75,7 +75,7 @@ def panel(people: Iterable[Participant]) -> Panel:
     ids, sexes, rows, truths, meshes = zip(*parts, strict=True)
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     given = {name: columns[name] for name in ("stature", "weight")}
-    mesh = {name: np.array([one[name] for one in meshes]) for name in BREADTHS + DEPTHS}
+    mesh = {name: np.array([one[name] for one in meshes]) for name in DIMENSIONS if all(name in m for m in meshes)}
     truth = np.array([[one[name] for name in TAPES] for one in truths])
     return Panel(ids, np.array(sexes), truth, columns, mesh | given)
 
@@ -93,10 +93,11 @@ def references(folder: str | Path, tested: Panel) -> dict[str, Moments]:
 def mesh_references(learners: Panel) -> dict[str, Moments]:
     """Sex -> moments of the learners' true tapes with what is exact on their meshes: the second floor's regression.
 
-    Empty where a sex has fewer than LEAST_LEARNERS.
+    Empty where a sex has fewer than LEAST_LEARNERS, or the meshes' dimensions were not kept.
     """
     groups = {sex: learners.of(sex) for sex in SEXES}
-    if min(len(group.ids) for group in groups.values()) < LEAST_LEARNERS:
+    few = min(len(group.ids) for group in groups.values()) < LEAST_LEARNERS
+    if few or any(name not in learners.mesh for name in DIMENSIONS):
         return {}
     tapes = {sex: dict(zip(TAPES, group.truth.T, strict=True)) for sex, group in groups.items()}
     return {sex: moments({**group.mesh, **tapes[sex]}, MESHES) for sex, group in groups.items()}
