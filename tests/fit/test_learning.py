@@ -156,9 +156,6 @@ def test_order_of_records_does_not_matter():
 
 
 def test_a_reading_that_nobody_shows_is_left_out():
-    some = [
-        replace(one, readings=replace(one.readings, hidden={"head": "under hair"}))
-        for one in records("train", 8, 1)
-    ]
+    some = [replace(one, readings=replace(one.readings, unread=("head",))) for one in records("train", 8, 1)]
     found = optics_of(some)["male"]
     assert "head" not in found.names and len(found.names) == len(READ) - 1 == len(found.gain)

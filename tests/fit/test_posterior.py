@@ -71,7 +71,7 @@ def test_an_exact_reading_is_believed_whatever_its_gain_and_offset(sex):
 @pytest.mark.parametrize("weight", [None, 70.0])
 def test_without_readings_the_population_speaks(weight):
     _, read = someone()
-    blind = replace(read, hidden=dict.fromkeys(TAPES, "covered"))
+    blind = replace(read, unread=TAPES)
     answer = known(0.1)(blind, 1.80, weight, "male")
     mean, covariance = population.conditional(
         "male", {"stature": 1.80} | ({"weight": (weight, 1.0)} if weight else {})
@@ -86,19 +86,28 @@ def test_leaving_out_a_reading_widens_its_interval_and_says_why():
     row, read = someone(noise=0.2)
     model = known(0.2)
     full = model(read, row["stature"], sex="male")
-    less = model(replace(read, hidden={"waist": "covered by loose clothes"}), row["stature"], sex="male")
+    less = model(
+        replace(read, hidden={"waist": "outside the picture"}, unread=("waist",)), row["stature"], sex="male"
+    )
     assert less.sd_m["waist"] > 1.3 * full.sd_m["waist"] and less.sd_m["calf"] >= full.sd_m["calf"] - 1e-12
-    assert less.withheld == {"waist": "covered by loose clothes"} and not full.withheld
+    assert less.withheld == {"waist": "outside the picture"} and not full.withheld
     assert set(less.value_m) == set(less.interval_m) == set(MEASURES)
 
 
-def test_a_hidden_waist_may_read_anything():
+def test_an_unread_waist_may_read_anything():
     row, read = someone(noise=0.2)
-    hidden = replace(read, hidden={"waist": "covered"})
+    hidden = replace(read, unread=("waist",))
     wild = {name: 3.0 for name in ("waist", "waistbreadth", "waistdepth", "weight")}
     absurd = replace(hidden, value=read.value | wild)
     one, other = (known(0.2)(x, row["stature"], sex="male") for x in (hidden, absurd))
     assert one.value_m == other.value_m
+
+
+def test_what_clothes_cover_is_withheld_but_still_evidence():
+    row, read = someone(noise=0.2)
+    model = known(0.2)
+    clad = model(replace(read, hidden={"waist": "loose clothes"}), row["stature"], sex="male")
+    assert clad.value_m == model(read, row["stature"], sex="male").value_m and "waist" in clad.withheld
 
 
 def test_weight_tells_more():
@@ -112,7 +121,7 @@ def test_weight_tells_more():
 
 def test_unknown_sex_lies_between_and_is_less_sure():
     row, read = someone(noise=0.3)
-    blind = replace(read, hidden=dict.fromkeys(TAPES, "covered"))
+    blind = replace(read, unread=TAPES)
     male, female, unknown = (known(0.3)(blind, 1.70, sex=sex) for sex in ("male", "female", "unknown"))
     for name in ("neck", "hip", "shoulder_breadth"):
         low, high = sorted((male.value_m[name], female.value_m[name]))

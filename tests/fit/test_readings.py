@@ -29,7 +29,13 @@ def found(body, person, observed):
 
 
 def test_readings_survive_json(record):
-    one = replace(record.readings, hidden={"ankle": "cut off"}, misfit={"front": 0.002}, guess={"waist": 0.9})
+    one = replace(
+        record.readings,
+        hidden={"ankle": "cut off"},
+        unread=("ankle",),
+        misfit={"front": 0.002},
+        guess={"waist": 0.9},
+    )
     assert Readings.from_json(json.loads(json.dumps(one.as_json()))) == one
 
 
@@ -49,6 +55,10 @@ def no_value(table):
     del table["value"]
 
 
+def no_measure(table):
+    table["unread"] = ["nose"]
+
+
 def a_list(table):
     table["sd"] = [1, 2]
 
@@ -60,6 +70,7 @@ def a_list(table):
         (unknown_capture, "got capture 'painting'"),
         (infinite, "value holds a number that is not finite"),
         (no_value, "not what Readings.as_json writes"),
+        (no_measure, "'nose' is hidden, but not a measure"),
         (a_list, "not what Readings.as_json writes"),
     ],
 )

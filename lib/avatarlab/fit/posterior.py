@@ -35,7 +35,7 @@ SPREAD_BY = {
     "waist": ("waist", "waistbreadth", "waistdepth"),
     "hip": ("hip", "hipbreadth", "buttockdepth"),
 }
-"""Measure that is hidden -> readings that say nothing then. The volume falls with the first that is large."""
+"""Measure that is in no picture -> readings that say nothing then. The volume falls with the first that is large."""
 LARGE = ("chest", "waist", "hip", "thigh")
 
 
@@ -167,8 +167,8 @@ def before(stature_m: float, weight_kg: float | None, sex: str) -> tuple[float, 
 def observed(readings: Readings, names: tuple[str, ...], sex: str) -> tuple[np.ndarray, np.ndarray]:
     """Readings (M,) in the population's standard deviations, 0 where there is none, and which are seen (M,) bool."""
     known, centre, sd = people(sex)
-    deaf = {name for measure in readings.hidden for name in SPREAD_BY.get(measure, ())}
-    deaf |= {"weight"} if any(name in readings.hidden for name in LARGE) else set()
+    deaf = {name for measure in readings.unread for name in SPREAD_BY.get(measure, ())}
+    deaf |= {"weight"} if any(name in readings.unread for name in LARGE) else set()
     y, seen = np.zeros(len(names)), np.zeros(len(names), bool)
     for k, name in enumerate(names):
         plain = name.removeprefix(GUESSED)

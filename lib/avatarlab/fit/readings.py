@@ -22,7 +22,8 @@ class Readings:
 
     value: 16 tapes (definition ``ansur``), breadths, depths and heights by ANSUR column, weight. guess: the same tapes
     of the network's first guess, empty if there is none. sd: Laplace standard deviation of the 16 tapes.
-    misfit: outline rms by view. hidden: measure -> why the photos cannot know it.
+    misfit: outline rms by view. hidden: measure -> why the photos cannot know it, so that it is withheld. unread: those
+    of them whose outline is in no picture, so that their readings are no evidence either; what clothes cover still is.
     """
 
     capture: str
@@ -32,6 +33,7 @@ class Readings:
     guess: dict[str, float] = field(default_factory=dict)
     misfit: dict[str, float] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.capture not in CAPTURES or self.inputs not in INPUTS:
@@ -42,6 +44,12 @@ class Readings:
         for name in ("value", "sd", "guess", "misfit"):
             if not all(math.isfinite(x) for x in getattr(self, name).values()):
                 raise InputError(f"readings: {name} holds a number that is not finite.")
+        object.__setattr__(self, "unread", tuple(self.unread))
+        for name in (*self.hidden, *self.unread):
+            if name not in MEASURES:
+                raise InputError(
+                    f"readings: {name!r} is hidden, but not a measure; known are {', '.join(MEASURES)}."
+                )
         if missing := [name for name in MEASURES if name not in self.value or name not in self.sd]:
             raise InputError(f"readings: {', '.join(missing)} missing; every tape is read on the mesh.")
 
