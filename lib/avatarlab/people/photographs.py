@@ -1,4 +1,7 @@
-"""Track c: a participant in a shaded picture, in painted clothes before a real-looking background, seen by ``photo``."""
+"""Track c: a participant in a shaded picture before a real-looking background, seen by ``photo``.
+
+Clothes, hair and shoes have the volume they have in track b, shirts some air on top, and are coloured by vertex.
+"""
 
 from dataclasses import replace
 
@@ -9,7 +12,7 @@ from torch import Tensor
 from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.people import tracks
-from avatarlab.people.clothing import Clothes, wardrobe
+from avatarlab.people.clothing import Clothes, air_m, wardrobe
 from avatarlab.people.participant import Participant
 from avatarlab.people.rendered import colours
 from avatarlab.people.scenes import floor_points, scene
@@ -17,8 +20,6 @@ from avatarlab.photo import Photo, observe
 from avatarlab.photo.observation import Observation
 from avatarlab.render import as_uint8, shade
 
-TIGHT_M = 0.002
-"""Painted clothes are no thicker than this."""
 FEET = ("LBigToe", "RBigToe", "LEFT_HEEL", "RIGHT_HEEL")
 NOISE_SD = (1.0, 5.0)
 QUALITY = (65, 92)
@@ -38,7 +39,7 @@ def photographed(participant: Participant, view: str, body: Body) -> Observation
 def photograph(participant: Participant, view: str, body: Body) -> Photo:
     """Return the participant's picture; half of them know their focal length."""
     shot, chance = tracks.sighting(participant, "c", view), tracks.chance_of(participant, "c", view)
-    surface = wardrobe(body).dressed(shot.vertices, _tight(participant))
+    surface = wardrobe(body).dressed(shot.vertices, worn_by(participant))
     toes = floor_points(surface, [body.landmarks[name] for name in FEET])
     background = scene(shot.camera, toes, chance)
     picture = shade(surface, body.faces, shot.camera, colors=painted(participant, body), background=background)
@@ -54,9 +55,9 @@ def painted(participant: Participant, body: Body) -> Tensor:
     return look
 
 
-def _tight(participant: Participant) -> Clothes:
-    worn = tracks.worn_by(participant)
-    return replace(worn, shirt_m=min(worn.shirt_m, TIGHT_M), trousers_m=min(worn.trousers_m, TIGHT_M))
+def worn_by(participant: Participant) -> Clothes:
+    """Return what the participant wears in track b, and air under the shirt."""
+    return replace(tracks.worn_by(participant), air_m=air_m(tracks.chance_of(participant, "air")))
 
 
 def developed(rgb: np.ndarray, chance: np.random.Generator) -> np.ndarray:

@@ -102,7 +102,7 @@ def observed(
 ) -> Observation:
     """Return the Observation of a mask bool (H, W): keypoints, yaw and focal length as MediaPipe and a phone give."""
     true = keypoints_of(body)(shot.joints, shot.vertices[keypoints_of(body).vertices])
-    keypoints, world = _keypoints(true, shot.camera, view, chance), _world(true, shot.camera, chance)
+    keypoints, world = noisy_keypoints(true, shot.camera, view, chance), noisy_world(true, shot.camera, chance)
     yaw = yaw_deg(true, shot.camera) + chance.normal(0, YAW_SD_DEG)
     confidence = np.where(mask, np.uint8(255), np.uint8(0))
     parts = limbs.part_map(mask, keypoints, view)
@@ -134,7 +134,7 @@ def yaw_deg(true: Tensor, camera: Camera) -> float:
     return views.yaw(unseen, local)
 
 
-def _keypoints(true: Tensor, camera: Camera, view: str, chance: np.random.Generator) -> np.ndarray:
+def noisy_keypoints(true: Tensor, camera: Camera, view: str, chance: np.random.Generator) -> np.ndarray:
     """Return (33, 3) float32: noisy pixels and visibility of keypoints (33, 3) world m."""
     pixels = camera.project(true)[0].numpy()
     noise = KEYPOINT_SD[view] * np.ptp(pixels[:, 1]) * chance.standard_normal((33, 2))
@@ -147,7 +147,7 @@ def _keypoints(true: Tensor, camera: Camera, view: str, chance: np.random.Genera
     return np.column_stack([pixels + noise, seen]).astype(np.float32)
 
 
-def _world(true: Tensor, camera: Camera, chance: np.random.Generator) -> np.ndarray:
+def noisy_world(true: Tensor, camera: Camera, chance: np.random.Generator) -> np.ndarray:
     """Return (33, 3) float32 m in camera axes, hips' middle at 0, noisy in place and in size."""
     local = in_camera(true, camera).numpy()
     centred = local - local[[23, 24]].mean(0)

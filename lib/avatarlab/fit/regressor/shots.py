@@ -4,7 +4,6 @@ Drawn on a canvas that holds just the person, then cut out as the network sees i
 are those of the ``people`` room.
 """
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +67,7 @@ class Studio:
     """Takes shots of people on the coarse mesh of one body."""
 
     def __init__(self, body: Body, mesh: Coarse):
-        self.mesh, self.wardrobe = mesh, _only(clothing.wardrobe(body), mesh)
+        self.mesh, self.wardrobe = mesh, clothing.wardrobe(body).only(mesh.vertices, mesh.faces)
 
     def shot(self, subject: Subject, kind: str, chance: np.random.Generator) -> Shot:
         """Photograph a person from ``kind``, front or side, with a phone somewhere."""
@@ -76,7 +75,7 @@ class Studio:
         canvas = _canvas(phone, subject.skin)
         mask = self.outline(subject, canvas, chance)
         here = window(mask)
-        found = tracks._keypoints(subject.keypoints, canvas, kind, chance)
+        found = tracks.noisy_keypoints(subject.keypoints, canvas, kind, chance)
         found[:, :2] = here.inside(found[:, :2])
         image = channels(cut(mask.astype(np.float32), here), found, kind)
         told, source = tracks.focal(phone, chance)
@@ -102,15 +101,6 @@ def px_per_m(canvas: Camera, pelvis: Tensor) -> float:
     """Pixels per metre at the pelvis (3,) m."""
     depth = canvas.viewmat[2, :3] @ pelvis + canvas.viewmat[2, 3]
     return float(canvas.K[1, 1] / depth)
-
-
-def _only(wardrobe: clothing.Wardrobe, mesh: Coarse) -> clothing.Wardrobe:
-    """The wardrobe of the coarse mesh."""
-    few = copy.copy(wardrobe)
-    few.faces = mesh.faces
-    for name in ("template", "shirt", "trousers", "hair", "shoes"):
-        setattr(few, name, getattr(wardrobe, name)[mesh.vertices])
-    return few
 
 
 def _canvas(camera: Camera, skin: Tensor) -> Camera:
