@@ -66,6 +66,8 @@ def test_the_table_says_what_the_files_say(party):
         assert row[f"{name}_withheld"] == (measures[name]["reason"] or "")
     assert float(row["chest_low_cm"]) < float(row["chest_cm"]) < float(row["chest_high_cm"])
     assert row["monk"] == str(quality["skin"]["monk"]) and row["ita_deg"] == str(quality["skin"]["ita_deg"])
+    colour = Person.load(out / "anna" / "person.npz").state["skin_srgb"]
+    assert np.allclose(colour, quality["skin"]["srgb"], atol=1e-4), "the GLB's material is the estimated tone"
     assert np.asarray(Image.open(out / "contact_sheet.png")).std() > 10
 
 
@@ -93,7 +95,7 @@ def test_what_is_finished_is_kept_until_something_changes(party, tmp_path, capsy
         assert not (changed / "fitted" / "anna").exists(), "what belongs to other photos must not stay"
 
 
-def forbidden(body, job):
+def forbidden(models, job):
     raise InputError("must not be fitted again")
 
 
@@ -119,12 +121,12 @@ def test_an_interruption_leaves_nothing_half_made(party, tmp_path, monkeypatch):
     ).exists()
 
 
-def interrupted(work, body, person, one):
+def interrupted(work, body, outsider, person, one):
     (work / "person.npz").write_bytes(b"half")
     raise KeyboardInterrupt
 
 
-def made(work, body, person, one):
+def made(work, body, outsider, person, one):
     """Results without a fit: an average body's."""
     from avatarlab.fit import placeholder, replaced
     from avatarlab.measure import measure

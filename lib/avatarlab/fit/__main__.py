@@ -20,6 +20,7 @@ from avatarlab.body.model import find
 from avatarlab.errors import InputError, number
 from avatarlab.fit.cluster import AUTO
 from avatarlab.fit.folder import Fate, Settings, fates
+from avatarlab.fit.outside import KINDS
 from avatarlab.fit.roster import entries
 from avatarlab.fit.sheet import write_results, write_sheet
 from avatarlab.measure import DEFINITIONS
@@ -43,6 +44,12 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--weights", choices=WHICH, default=WHICH[0], help="learned weights (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--regressor",
+        choices=KINDS,
+        default=KINDS[0],
+        help="outside first guess, see docs/licensed.md (%(default)s)",
     )
     parser.add_argument(
         "--workers", type=int, help="processes (default: one per core), or jobs at once on a cluster"
@@ -75,7 +82,9 @@ def _fitted(given: argparse.Namespace) -> list[Fate]:
         number("--workers", given.workers, 0, 1000, "processes; 0 works in this one")
     out = given.out or given.folder / "fitted"
     facts = {name: getattr(given, name) for name in ("stature_cm", "weight_kg", "sex")}
-    settings = Settings(str(find(given.body).resolve()), given.definition, weights=given.weights)
+    settings = Settings(
+        str(find(given.body).resolve()), given.definition, weights=given.weights, regressor=given.regressor
+    )
     people = []
     for fate in fates(given.folder, out, settings, facts, given.workers, given.cluster):
         people.append(fate)

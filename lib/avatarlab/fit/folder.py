@@ -19,7 +19,8 @@ from avatarlab import weights as disk
 from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.files import sha256, write_json
-from avatarlab.fit import guess, posterior
+from avatarlab.fit import guess as first
+from avatarlab.fit import outside, posterior
 from avatarlab.fit.cluster import over_cluster
 from avatarlab.fit.fitting import fit
 from avatarlab.fit.pictures import overlaid
@@ -38,13 +39,14 @@ DONE, PART, LOGS = "done.json", ".fitting-", ".cluster"
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for everybody: body file, tape definition, seed, outline steps, which weights."""
+    """What holds for everybody: body file, tape definition, seed, outline steps, which weights, whose first guess."""
 
     body_file: str
     definition: str = "ansur"
     seed: int = 7
     steps: int = 12
     weights: str = "pretrained"
+    regressor: str = "none"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Job:
 
 def fingerprint(settings: Settings) -> str:
     """What everybody's results depend on, as a hash: settings, body file, learned weights."""
-    learned = [disk.find(part.NAME, part.STAGE, settings.weights) for part in (guess, posterior)]
+    learned = [disk.find(part.NAME, part.STAGE, settings.weights) for part in (first, posterior)]
     parts = {"form": FORM, **asdict(settings), "body_file": sha256(settings.body_file)}
     return _hash(parts | {path.name: sha256(path) for path in learned if path.is_file()})
 
@@ -87,19 +89,20 @@ def _hash(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def load(body_file: str) -> Body:
+def load(settings: Settings) -> tuple[Body, outside.Regressor | None]:
     """What a process needs before its first person."""
-    return Body.load(body_file)
+    body = Body.load(settings.body_file)
+    return body, outside.load(settings.regressor, body)
 
 
-def fit_person(body: Body, one: Job) -> None:
-    """Fit one person and write the results, whole; InputError says why not."""
+def fit_person(models: tuple[Body, outside.Regressor | None], one: Job) -> None:
+    """Fit one person and write the results, whole; InputError says why not. ``models``: see ``load``."""
     person = subject({"name": one.name, **one.photos, **_facts(one.facts)}, decode)
     place = Path(one.place)
     place.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=PART, dir=place.parent))
     try:
-        _write(work, body, person, one)
+        _write(work, *models, person, one)
         publish({work: place})
     finally:
         remove(work)
@@ -108,7 +111,7 @@ def fit_person(body: Body, one: Job) -> None:
 def alone(one: Job) -> str | None:
     """Fit one person in a process of its own, as on a cluster; return the error in one line, or None."""
     with one_thread():
-        return attempt(fit_person, load(one.settings.body_file), one)[1]
+        return attempt(fit_person, load(one.settings), one)[1]
 
 
 def _facts(written: Mapping[str, str]) -> dict:
@@ -122,12 +125,13 @@ def _facts(written: Mapping[str, str]) -> dict:
     return facts
 
 
-def _write(work: Path, body: Body, person: Subject, one: Job) -> None:
+def _write(work: Path, body: Body, outsider: outside.Regressor | None, person: Subject, one: Job) -> None:
     """Fit and write into ``work``."""
-    settings, seen = one.settings, person.observe()
+    settings = one.settings
+    seen, guess = outside.looked(person.photos, outsider)
     result = fit(
         tuple(seen.values()), person.stature_m, body, person.weight_kg, person.sex, settings.seed,
-        steps=settings.steps, weights=settings.weights,
+        steps=settings.steps, guess=guess, weights=settings.weights,
     )  # fmt: skip
     quality, betas = result.quality, result.person.betas()
     told = {"intervals_cm": quality.interval_cm or None, "reasons": quality.withheld}
@@ -181,7 +185,7 @@ def fates(
 
 
 def _here(todo: list[Job], workers: int | None) -> Iterator[Outcome]:
-    given = (todo[0].settings.body_file,) if todo else ()
+    given = (todo[0].settings,) if todo else ()
     return outcomes(fit_person, todo, workers, load, given)
 
 
@@ -207,6 +211,13 @@ def _alone_in(out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{out}: another run is writing there; wait for it or stop it.") from None
-        for left in out.glob(f"{PART}*"):
-            remove(left)
-        yield
+        try:
+            _sweep(out)
+            yield
+        finally:
+            _sweep(out)
+
+
+def _sweep(out: Path) -> None:
+    for left in out.glob(f"{PART}*"):
+        remove(left)

@@ -6,6 +6,7 @@ functions are found by name in their modules, so a notebook hands over functions
 
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -121,7 +122,11 @@ def one_thread() -> Iterator[None]:
 
 
 def _serve(pipe, work, load, given) -> None:
-    """A process' life: load, say so, then answer (number, job) with (number, result, error) until it is ended."""
+    """A process' life: load, say so, then answer (number, job) with (number, result, error) until it is ended.
+
+    Ctrl-C reaches the whole group of processes: the first one decides, this one waits to be ended.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with one_thread():
         try:
             models = load(*given) if load else None
