@@ -20,7 +20,7 @@ MONK_HEX = (
     *("#f6ede4", "#f3e7db", "#f7ead0", "#eadaba", "#d7bd96"),
     *("#a07e56", "#825c43", "#604134", "#3a312a", "#292420"),
 )
-"""The ten swatches of the Monk Skin Tone scale, E. Monk 2019, as sRGB (skintone.google, CC BY 4.0)."""
+"""The ten swatches of the Monk Skin Tone scale as sRGB: E. Monk 2019, released by Google in 2022 for anybody's use."""
 ITA_CLASSES = (
     *((55.0, "very light"), (41.0, "light"), (28.0, "intermediate")),
     *((10.0, "tan"), (-30.0, "brown"), (-np.inf, "dark")),
