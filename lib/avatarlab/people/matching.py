@@ -31,7 +31,7 @@ POOR_M = 0.006
 ROUNDS = 3
 """Bodies that miss a girth by more than POOR_M search on from where they are, so many times at most."""
 GIRTHS = [k for k, name in enumerate(MEASURES) if name not in people.TOLERANCE]
-BATCH = 10
+BATCH = 20
 
 
 def targets(drawn: Rows) -> torch.Tensor:

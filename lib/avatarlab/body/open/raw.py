@@ -84,7 +84,8 @@ class Raw:
 
     def _points(self, turns: np.ndarray, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
         skin, joints = skinned(self.source, turns.astype(np.float32), vertices, heads)
-        return np.concatenate([skin[..., permutation(self.source.vertices), :], joints], -2)
+        points = np.concatenate([skin[..., permutation(self.source.vertices), :], joints], -2)
+        return np.ascontiguousarray(points)  # einsum leaves the axes in another order, which makes every use slow
 
 
 def raw(model=None) -> Raw:
