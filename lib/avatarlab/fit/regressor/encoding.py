@@ -115,7 +115,7 @@ def view_state(view: View, frame: Frame, focal_px: float) -> ViewState:
 
 def six(turn: Tensor) -> Tensor:
     """Rotation (N, 3, 3) -> its first two rows relative to a level camera's (N, 6)."""
-    return (LEVEL @ turn)[..., :2, :].flatten(-2)
+    return (LEVEL.to(turn) @ turn)[..., :2, :].flatten(-2)
 
 
 def from_six(numbers: Tensor) -> Tensor:
@@ -123,4 +123,4 @@ def from_six(numbers: Tensor) -> Tensor:
     first, second = numbers.unflatten(-1, (2, 3)).unbind(-2)
     x = torch.nn.functional.normalize(first, dim=-1)
     y = torch.nn.functional.normalize(second - (second * x).sum(-1, keepdim=True) * x, dim=-1)
-    return LEVEL @ torch.stack([x, y, torch.linalg.cross(x, y)], -2)
+    return LEVEL.to(x) @ torch.stack([x, y, torch.linalg.cross(x, y)], -2)

@@ -38,9 +38,10 @@ def hardened(network: Regressor, sampler: Sampler, shapes: Shapes, chance: np.ra
 def _uphill(network: Regressor, sampler: Sampler, batch: Batch, betas: Tensor) -> Tensor:
     """The slope (N, S) of every person's tape error by the components."""
     betas = betas.clone().requires_grad_()
-    said = network(_seen(sampler, batch, betas))
+    device = network.line.device
+    said = network(Seen(*(part.to(device) for part in _seen(sampler, batch, betas))))
     tapes = batch.shapes.tapes_m + (betas - batch.shapes.betas) @ sampler.slopes_m.T
-    return torch.autograd.grad((network.tapes_m(said.mean) - tapes).square().sum(), betas)[0]
+    return torch.autograd.grad((network.tapes_m(said.mean).to(tapes) - tapes).square().sum(), betas)[0]
 
 
 def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> Seen:

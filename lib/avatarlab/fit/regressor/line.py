@@ -4,24 +4,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatarlab.fit.regressor.network import PATTERNS, Regressor, design, plain_numbers
+from avatarlab.fit.regressor.encoding import GIVEN
+from avatarlab.fit.regressor.network import PATTERNS, Regressor, as_numbers, design, plain_numbers, sight_design
 from avatarlab.fit.regressor.sampling import Batch, partly_seen, seen
 
 RIDGE = 0.07
 """Of the number of people, on features of unit variance."""
+FREEDOM = 0.01
+"""What the ridge weighs on stature, weight and sex, of what it weighs on pictures."""
 SHOWN = ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 TELLINGS = 4
 """Each person is told of so many times, with weight and sex left out by chance."""
 
 
 def fit_line(network: Regressor, people: Batch, seed: int) -> None:
-    """Set the network's typical tapes and its line of every pattern of views from people photographed twice."""
+    """Set the network's typical tapes and its lines, of every pattern of views and of every view, from people photographed twice."""
     network.typical_um.copy_((1e6 * people.shapes.tapes_m.mean(0)).round())
     true = network.numbers(people.shapes.betas, people.shapes.tapes_m)
     for number in range(PATTERNS):
         rows = torch.cat([_told(people, number, (seed, 3, k)) for k in range(TELLINGS)])
         network.line[number] = solved(rows, true.repeat(TELLINGS, 1), RIDGE * len(rows))
         network.line_log_variance[number] = _spread(rows, true.repeat(TELLINGS, 1))
+    both = torch.ones(len(true), 2)
+    plain = sight_design(plain_numbers(seen(people, both, both[:, 0], both[:, 0])))
+    for slot, wanted in enumerate(as_numbers(people.views).unbind(1)):
+        network.view_line[slot] = solved(plain[:, slot], wanted, RIDGE * len(wanted), told=1)
 
 
 def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
@@ -32,20 +39,19 @@ def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
     return design(plain_numbers(whole), told.given)
 
 
-def solved(rows: Tensor, true: Tensor, ridge: float) -> Tensor:
-    """rows (N, D), true (N, K) -> (D, K) by ridge regression on columns brought to unit variance, the first kept free."""
-    scale = rows.double().std(0).clamp_min(1e-3)
-    scale[0] = 1e3
-    even = rows.double() / scale
-    middle = even.mean(0)
-    middle[0] = 0.0
-    even = even - middle
-    gram = even.T @ even + ridge * torch.eye(even.shape[1], dtype=torch.float64)
-    gram[0, 0] += 1e-9 - ridge
-    found = torch.linalg.solve(gram, even.T @ true.double())
-    free = found / scale[:, None]
-    free[0] -= (middle[:, None] * found).sum(0)
-    return free.float()
+def solved(rows: Tensor, true: Tensor, ridge: float, told: int = GIVEN) -> Tensor:
+    """rows (N, D), the first column 1, true (N, K) -> (D, K) by ridge regression on columns of mean 0 and variance 1.
+
+    The constant is free, and what is told of the person (the first ``told`` columns) nearly so: it is exact.
+    """
+    middle, scale = rows.double().mean(0), rows.double().std(0).clamp_min(1e-3)
+    even = (rows.double() - middle)[:, 1:] / scale[1:]
+    pull = ridge * torch.where(torch.arange(1, rows.shape[1]) < told, FREEDOM, 1.0).double()
+    mean = true.double().mean(0)
+    slopes = (
+        torch.linalg.solve(even.T @ even + torch.diag(pull), even.T @ (true.double() - mean)) / scale[1:, None]
+    )
+    return torch.cat([(mean - middle[1:] @ slopes)[None], slopes]).float()
 
 
 def _spread(rows: Tensor, true: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ TAPE_M = 0.05
 FEATURES = 256
 SEEN = PROFILES * LEVELS + 3 * POINTS + FRAME
 """Plain numbers of one view: widths, keypoints, camera."""
+SIGHT = 6 + 3 + POSE
+"""What is said of a view: six numbers of its turn off a level camera's, place, pose."""
 PATTERNS = 3
 """Front alone, side alone, both: each has a line of its own."""
 LOG_VARIANCE = (-8.0, 2.0)
@@ -125,6 +127,21 @@ def design(plain: Tensor, given: Tensor) -> Tensor:
     return torch.cat([given, plain.flatten(1)], 1)
 
 
+def sight_design(plain: Tensor) -> Tensor:
+    """What the line of every view is drawn through: plain numbers (N, 2, SEEN), 1 before them."""
+    return torch.cat([torch.ones_like(plain[..., :1]), plain], -1)
+
+
+def as_numbers(view: View) -> Tensor:
+    """View of (...) -> (..., SIGHT)."""
+    return torch.cat([six(view.turn) - six(LEVEL).to(view.turn), view.place, view.pose], -1)
+
+
+def as_view(numbers: Tensor) -> View:
+    """(..., SIGHT) -> View, turns made rotations; the inverse of ``as_numbers``."""
+    return View(from_six(six(LEVEL).to(numbers) + numbers[..., :6]), numbers[..., 6:9], numbers[..., 9:])
+
+
 class Regressor(nn.Module):
     """Seen -> Said. About 1.8 million numbers at ``width`` 16."""
 
@@ -135,9 +152,10 @@ class Regressor(nn.Module):
         both = VIEWS * FEATURES + GIVEN + VIEWS
         self.person = nn.Sequential(nn.Linear(both, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU())
         self.shape = nn.Linear(512, 2 * NUMBERS)
-        self.view = nn.Sequential(nn.Linear(FEATURES + 512 + 1, 256), nn.ReLU(), nn.Linear(256, 9 + POSE))
+        self.view = nn.Sequential(nn.Linear(FEATURES + 512 + 1, 256), nn.ReLU(), nn.Linear(256, SIGHT))
         self.register_buffer("line", torch.zeros(PATTERNS, GIVEN + VIEWS * SEEN, NUMBERS))
         self.register_buffer("line_log_variance", torch.zeros(PATTERNS, NUMBERS))
+        self.register_buffer("view_line", torch.zeros(VIEWS, 1 + SEEN, SIGHT))
         self.register_buffer("typical_um", torch.zeros(len(MEASURES), dtype=torch.int32))
         for head in (self.shape, self.view[-1]):
             nn.init.normal_(head.weight, std=1e-3)
@@ -152,12 +170,12 @@ class Regressor(nn.Module):
         which = pattern(seen.present)
         mean = torch.einsum("nd,ndk->nk", design(plain, seen.given), self.line[which]) + change
         log_variance = (self.line_log_variance[which] + log_variance).clamp(*LOG_VARIANCE)
-        return Said(mean, log_variance, self._views(each, person))
+        return Said(mean, log_variance, self._views(plain, each, person))
 
-    def _views(self, each: Tensor, person: Tensor) -> View:
+    def _views(self, plain: Tensor, each: Tensor, person: Tensor) -> View:
         side = torch.arange(VIEWS, dtype=each.dtype, device=each.device).expand(len(each), VIEWS)[..., None]
-        numbers = self.view(torch.cat([each, person[:, None].expand(-1, VIEWS, -1), side], 2))
-        return View(from_six(six(LEVEL).to(numbers) + numbers[..., :6]), numbers[..., 6:9], numbers[..., 9:])
+        change = self.view(torch.cat([each, person[:, None].expand(-1, VIEWS, -1), side], 2))
+        return as_view(torch.einsum("nvd,vdk->nvk", sight_design(plain), self.view_line) + change)
 
     def tapes_m(self, mean: Tensor) -> Tensor:
         """Means (N, NUMBERS) -> tapes (N, 16) m."""

@@ -20,18 +20,17 @@ MASK, OUTLINE = (235, 200, 160), (47, 109, 179)
 def grid(network: Regressor, body: Body, mesh: Coarse, batch: Batch) -> np.ndarray:
     """A picture (rows of views, a column per person) uint8 RGB."""
     said = scoring.said_of(network, scoring.shown(batch, "front_side"))
-    rotation, shift, pose = encoding.decoded(said.views, batch.frame)
+    rotation, shift, pose = (part.cpu() for part in encoding.decoded(said.views, batch.frame))
     with torch.no_grad():
         posed = body(betas=said.betas[:, None], pose=pose, vertices=mesh.vertices)
-    skin, faces = posed.vertices - posed.joints[..., :1, :], mesh.faces
-    columns = []
+    skin, faces = (posed.vertices - posed.joints[..., :1, :]).cpu(), mesh.faces
+    columns, (centre, focal, _) = [], (part.cpu() for part in batch.frame)
     for n in range(len(skin)):
         column = []
         for k in range(VIEWS):
-            frame = batch.frame
-            camera = crop_camera(rotation[n, k], shift[n, k], frame.centre[n, k], float(frame.focal[n, k]))
+            camera = crop_camera(rotation[n, k], shift[n, k], centre[n, k], float(focal[n, k]))
             drawn = visible_faces(to_screen(skin[n, k], faces, camera.scaled(ZOOM)), faces).numpy() >= 0
-            column.append(_over(batch.image[n, k, 0].float().numpy(), drawn))
+            column.append(_over(batch.image[n, k, 0].float().cpu().numpy(), drawn))
         columns.append(np.concatenate(column))
     return np.concatenate(columns, 1)
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from avatarlab.fit.regressor import encoding
+from avatarlab.fit.regressor.draws import Shapes
 from avatarlab.fit.regressor.loss import Loss, likelihood, projected
 from avatarlab.fit.regressor.network import SHAPES, Regressor, Said, Seen
 from avatarlab.fit.regressor.sampling import Batch, seen
@@ -10,6 +12,8 @@ from avatarlab.fit.state import POSE
 from avatarlab.measure import MEASURES
 
 INPUTS = {"front": (1.0, 0.0), "front_side": (1.0, 1.0)}
+TOLD = 3
+"""Features of encoding.given that stature and a known sex fill: constant, stature, sex."""
 GIRTHS = ("chest", "waist", "hip")
 COUNTED = tuple(name for name in MEASURES if name != "stature")
 
@@ -39,8 +43,7 @@ def figures(network: Regressor, loss: Loss, batch: Batch) -> dict[str, float]:
     """Errors with one and two views, sex told, weight not: tapes (mm), pose and turn (degrees), keypoints (crop px)."""
     found = {}
     for inputs in INPUTS:
-        said = said_of(network, shown(batch, inputs))
-        off = tapes_mm(network.tapes_m(said.mean), batch.shapes.tapes_m)
+        said, off = said_of(network, shown(batch, inputs)), per_measure(network, batch, inputs)
         found |= {f"{inputs}_{name}_mae_mm": off[name] for name in GIRTHS}
         found[f"{inputs}_mae15_mm"] = sum(off[name] for name in COUNTED) / len(COUNTED)
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
@@ -62,3 +65,19 @@ def places(loss: Loss, said: Said, batch: Batch) -> dict[str, float]:
         "depth_pct": 100 * float((ours.place[..., 2] - true.place[..., 2]).abs().mean()),
         "keypoints_px": float((spots - batch.true_points).norm(dim=-1).mean()),
     }
+
+
+def stature_only(known: Shapes, people: Shapes) -> dict[str, float]:
+    """Mean absolute error (mm) of each tape where only stature and sex are told: a line through ``known`` people."""
+    design = [
+        encoding.given(some.stature_m, torch.zeros_like(some.weight_kg), some.sex)[:, :TOLD]
+        for some in (known, people)
+    ]
+    line = torch.linalg.lstsq(design[0].double(), known.tapes_m.double()).solution
+    return tapes_mm((design[1].double() @ line).float(), people.tapes_m)
+
+
+def per_measure(network: Regressor, batch: Batch, inputs: str, weight: bool = False) -> dict[str, float]:
+    """Mean absolute error (mm) of each tape the network reads, sex told."""
+    said = said_of(network, shown(batch, inputs, weight))
+    return tapes_mm(network.tapes_m(said.mean), batch.shapes.tapes_m)

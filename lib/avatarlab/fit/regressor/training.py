@@ -4,10 +4,13 @@ A round draws its people from the seed and its number alone and ends with a chec
 on as if it had not been. On one CPU thread equal settings give equal weights, bit by bit.
 """
 
+import copy
+import hashlib
 import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import lightning
@@ -20,7 +23,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from avatarlab.body import Body
 from avatarlab.files import write_json
+from avatarlab.fit.guess import FirstGuess
 from avatarlab.fit.regressor import hard, overlay, scoring
+from avatarlab.fit.regressor.draws import Shapes
 from avatarlab.fit.regressor.line import fit_line
 from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.network import Regressor
@@ -32,6 +37,8 @@ WEIGHT_DECAY = 1e-4
 CLIP = 5.0
 WARM = 0.05
 """Share of the steps over which the learning rate rises; then it falls as a cosine."""
+CHECKPOINT, IDENTITY = "round.ckpt", "run.json"
+KNOWN = 200
 VALIDATION_SEED, LINE_SEED = 2**31, 2**31 + 1
 
 
@@ -40,7 +47,9 @@ class Settings:
     """Sizes of a run. ``rounds`` of ``people`` each, gone through ``passes`` times in batches of ``batch``.
 
     From the share ``hard_from`` of the rounds on, ``hard_people`` of each round are hard ones. The line is drawn
-    through ``lined`` people, ``checked`` are for validation; ``bfloat16`` for the convolutions; ``devices`` > 1 trains by DDP.
+    through ``lined`` people, ``checked`` are for validation; ``bfloat16`` for the convolutions; ``start``
+    is a file of weights to go on from;
+    ``device`` cpu or cuda, ``devices`` > 1 trains by DDP.
     """
 
     rounds: int
@@ -55,6 +64,8 @@ class Settings:
     checked: int = 64
     seed: int = 7
     bfloat16: bool = False
+    start: str = ""
+    device: str = "cpu"
     devices: int = 1
 
     @property
@@ -107,12 +118,11 @@ class Made(lightning.LightningDataModule):
     def made(self, seed: tuple[int, ...], count: int, hard_ones: int = 0) -> Batch:
         """``count`` people of a seed, the first ``hard_ones`` of them hard."""
         parts = []
-        for start in range(0, count, self.CHUNK):
-            chance, size = np.random.default_rng((*seed, 0, start)), min(self.CHUNK, count - start)
-            shapes = self.sampler.draws(chance, size)
+        for start, end in pairwise(sorted({*range(0, count, self.CHUNK), hard_ones, count})):
+            chance = np.random.default_rng((*seed, 0, start))
+            shapes = self.sampler.draws(chance, end - start)
             if start < hard_ones:
-                module = self.trainer.lightning_module
-                shapes = hard.hardened(module.network, self.sampler, shapes, chance)
+                shapes = hard.hardened(self.trainer.lightning_module.network, self.sampler, shapes, chance)
             parts.append(self.sampler.batch_of(shapes, chance))
         return joined(parts)
 
@@ -125,12 +135,20 @@ def joined(parts):
 
 
 class Training(lightning.LightningModule):
-    """The network under Lightning; ``history`` gains a row of figures with each validation."""
+    """The network under Lightning; ``history`` gains a row of figures with each validation.
+
+    ``checked`` are the people for validation, ``known`` others without pictures, to compare with.
+    """
 
     def __init__(self, network: Regressor, loss: Loss, sampler: Sampler, settings: Settings):
         super().__init__()
         self.network, self.settings = network, settings
         self.loss, self.sampler, self.history = loss, sampler, []
+        self.checked: Batch | None = None
+        self.known: Shapes | None = None
+
+    def on_fit_start(self) -> None:
+        self.loss.body.to(self.device)
 
     def training_step(self, batch, number: int) -> Tensor:
         seen, people = batch
@@ -200,36 +218,55 @@ def train(
     torch.manual_seed(settings.seed)
     sampler, network = Sampler(widened(body, people)), Regressor(settings.width)
     network.encoder.bfloat16 = settings.bfloat16
-    module = Training(network.to(memory_format=torch.channels_last), Loss(body), sampler, settings)
-    made, checkpoint = Made(sampler, settings), _checkpoint(folder, settings)
+    module = Training(network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings)
+    made, checkpoint = Made(sampler, settings), _checkpoint(folder, identity(body, settings, people))
     made.setup()
-    if checkpoint is None:
+    module.checked, module.known = made.checked, sampler.draws(np.random.default_rng(settings.seed), KNOWN)
+    if checkpoint is None and settings.start:
+        network.load_state_dict(FirstGuess.load(settings.start).network.state_dict())
+    elif checkpoint is None:
         fit_line(network, made.made((settings.seed, LINE_SEED), settings.lined), settings.seed)
     trainer = _trainer(settings, folder, [Tell(tell, settings.steps)] if tell else [], stop_after)
     trainer.fit(module, made, ckpt_path=checkpoint, weights_only=False)
-    network.eval()
+    if settings.devices > 1:  # the processes that trained are gone, and the history with them
+        module.history = torch.load(folder / CHECKPOINT, weights_only=False)["history"]
+    network.to("cpu").eval()
     return module
 
 
+def forget(folder: Path) -> None:
+    """Drop the checkpoint of a finished run, so that the next one begins anew."""
+    for name in (CHECKPOINT, IDENTITY):
+        (folder / name).unlink(missing_ok=True)
+
+
+def identity(body: Body, settings: Settings, people: Participants | None) -> dict:
+    """What a run must share with a checkpoint to go on from it: settings, body and people."""
+    told = hashlib.sha256(people.arrays["vertices"].tobytes()).hexdigest() if people else ""
+    return {"settings": asdict(settings), "body": body.sha256, "people": told}
+
+
 def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], stop_after: int | None):
-    saved = ModelCheckpoint(folder, filename="round", enable_version_counter=False, save_on_train_epoch_end=True)
-    several = settings.devices > 1
+    saved = ModelCheckpoint(
+        folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False, save_on_train_epoch_end=True
+    )
     return lightning.Trainer(
-        accelerator="auto" if torch.cuda.is_available() else "cpu", devices=settings.devices,
-        strategy="ddp" if several else "auto", use_distributed_sampler=False,
+        accelerator="gpu" if settings.device == "cuda" else "cpu", devices=settings.devices,
+        # Forked: notebooks cannot be started a second time by another process.
+        strategy="ddp_notebook" if settings.devices > 1 else "auto", use_distributed_sampler=False,
         max_epochs=settings.rounds if stop_after is None else min(settings.rounds, stop_after),
         gradient_clip_val=CLIP, callbacks=[saved, *callbacks], logger=TensorBoardLogger(folder, name="", version=""),
-        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, log_every_n_steps=10,
+        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, log_every_n_steps=1,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
 
 
-def _checkpoint(folder: Path, settings: Settings) -> Path | None:
-    """The checkpoint to go on from, if the run in ``folder`` has these settings; else begin there anew."""
-    kept, saved = folder / "settings.json", folder / "round.ckpt"
-    if saved.is_file() and kept.is_file() and json.loads(kept.read_text()) == asdict(settings):
+def _checkpoint(folder: Path, run: dict) -> Path | None:
+    """The checkpoint to go on from, if the run in ``folder`` is this one; else begin there anew."""
+    kept, saved = folder / IDENTITY, folder / CHECKPOINT
+    if saved.is_file() and kept.is_file() and json.loads(kept.read_text()) == run:
         return saved
     folder.mkdir(parents=True, exist_ok=True)
     saved.unlink(missing_ok=True)
-    write_json(kept, asdict(settings))
+    write_json(kept, run)
     return None

@@ -1,0 +1,35 @@
+"""The trained network as a file: weights, the anchors of its components, and a card that says where they come from."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from avatarlab import weights
+from avatarlab.body import Body
+from avatarlab.fit import guess
+from avatarlab.fit.regressor.training import Training
+from avatarlab.people import Participants
+
+LICENCE = "Apache-2.0"
+DATA = (
+    "Made-up people only, drawn anew for every round: half mixtures of train participants of stage 11_people ({count} "
+    "people, rows: {source}), half draws from the open body's prior, each with what participants have beyond its "
+    "components; posed, photographed, clothed and spoilt as 11_people does. No calibration or test people, no photos."
+)
+
+
+def publish(
+    path: str | Path,
+    module: Training,
+    body: Body,
+    people: Participants | None,
+    metrics: Mapping[str, float],
+    commit: str,
+) -> None:
+    """Write the weights to ``path`` and the card beside them; ``metrics`` are flat figures of the network."""
+    data = DATA.format(count=len(people) if people else 0, source=people.source if people else "none")
+    card = {
+        "data": data, "parameters": asdict(module.settings), "commit": commit, "metrics": dict(metrics),
+        "licence": LICENCE, "body_sha256": body.sha256, "seed": module.settings.seed,
+    }  # fmt: skip
+    weights.save(path, guess.packed(module.network, body), card)

@@ -1,0 +1,35 @@
+"""Eight made-up people of the open body and a network that has only its line, made once for all tests of the room."""
+
+import numpy as np
+import pytest
+import torch
+
+from avatarlab.fit.regressor.line import fit_line
+from avatarlab.fit.regressor.network import Regressor
+from avatarlab.fit.regressor.sampling import Sampler
+from avatarlab.fit.regressor.wide import widened
+
+
+@pytest.fixture(scope="session")
+def sampler(open_body):
+    return Sampler(widened(open_body))
+
+
+@pytest.fixture(scope="session")
+def people(sampler):
+    """Eight people, the same each time."""
+    return sampler.batch((5, 0), 8)
+
+
+@pytest.fixture(scope="session")
+def network(people):
+    """A network before training: its line goes through the eight."""
+    torch.manual_seed(0)
+    found = Regressor(8)
+    fit_line(found, people, seed=1)
+    return found.eval()
+
+
+@pytest.fixture
+def chance():
+    return np.random.default_rng(0)

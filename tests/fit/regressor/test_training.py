@@ -1,0 +1,95 @@
+"""Tiny trainings: the loss falls, a stopped run goes on as if it had not been, two processes train as one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+pytest.importorskip("lightning", reason="lightning is not installed; it is in the extra `train`")
+
+from avatarlab.files import sha256
+from avatarlab.fit.guess import FirstGuess
+from avatarlab.fit.regressor import training
+from avatarlab.fit.regressor.loss import Loss, total
+from avatarlab.fit.regressor.network import Regressor
+from avatarlab.fit.regressor.publishing import publish
+from avatarlab.fit.regressor.scoring import shown
+from avatarlab.fit.regressor.training import Settings, forget, rate, train
+
+TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
+
+
+@pytest.fixture(scope="module")
+def trained(open_body, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return train(open_body, TINY, folder), folder
+
+
+def numbers(module) -> dict[str, torch.Tensor]:
+    return module.network.state_dict()
+
+
+def test_a_few_people_are_learned_by_heart(open_body, people):
+    torch.manual_seed(0)
+    network, loss, seen = Regressor(4), Loss(open_body), shown(people, "front_side")
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    values = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        terms = loss(network, network(seen), seen, people)
+        total(terms).backward()
+        optimizer.step()
+        values.append({name: float(term.detach()) for name, term in terms.items()})
+    for name in ("tape", "turn", "points", "shape"):
+        assert values[-1][name] < 0.6 * values[0][name] or values[-1][name] < 0, name
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not(open_body, trained, tmp_path):
+    train(open_body, TINY, tmp_path, stop_after=1)
+    resumed = train(open_body, TINY, tmp_path)
+    assert resumed.history == trained[0].history and len(resumed.history) == 2
+    for name, value in numbers(trained[0]).items():
+        assert torch.equal(value, numbers(resumed)[name]), name
+
+
+def test_other_settings_begin_anew(open_body, trained):
+    run = training.identity(open_body, TINY, None)
+    assert training._checkpoint(trained[1], run) is not None
+    other = training.identity(open_body, replace(TINY, seed=8), None)
+    assert training._checkpoint(trained[1], other) is None and not (trained[1] / training.CHECKPOINT).exists()
+
+
+def test_forgetting_drops_the_checkpoint(tmp_path):
+    for name in (training.CHECKPOINT, training.IDENTITY, "events"):
+        (tmp_path / name).touch()
+    forget(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["events"]
+
+
+def test_tensorboard_gets_curves_and_overlays(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(trained[1]))
+    log.Reload()
+    assert {"train/loss", "train/tape", "validation/pose_deg"} <= {*log.Tags()["scalars"]}
+    assert log.Tags()["images"] == ["validation"]
+
+
+def test_the_rate_rises_and_falls():
+    rates = [rate(step, 100) for step in range(100)]
+    assert rates[0] < rates[3] < rates[5] == pytest.approx(1.0, abs=0.01) and rates[99] < 0.02
+
+
+def test_equal_weights_give_equal_files_that_load(open_body, trained, tmp_path):
+    files = [tmp_path / f"{k}.safetensors" for k in range(2)]
+    for file in files:
+        publish(file, trained[0], open_body, None, {"front_mae15_mm": 20.0}, "test")
+    assert sha256(files[0]) == sha256(files[1])
+    guess = FirstGuess.load(files[0])
+    assert guess.card["parameters"]["width"] == 4 and "No calibration or test people" in guess.card["data"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(open_body, tmp_path):
+    module = train(open_body, replace(TINY, rounds=1, devices=2), tmp_path)
+    assert len(module.history) == 1 and all(torch.isfinite(x).all() for x in numbers(module).values())
