@@ -9,6 +9,7 @@ from torch import Tensor
 from avatarlab import weights as disk
 from avatarlab.body import Body
 from avatarlab.fit.found import Found
+from avatarlab.fit.hidden import hidden
 from avatarlab.fit.nudge import DOUBLE, STATURE_SLACK_M, Nudged, nudged, standing, taped
 from avatarlab.fit.posterior import NAME, STAGE, Estimate, Posterior, plain
 from avatarlab.fit.readings import Readings, read
@@ -41,7 +42,8 @@ def readings_of(found: Found) -> Readings:
     body, betas = found.search.body, found.state.betas
     seen = [aim.observation for aim in found.targets]
     slope = taped(body, betas).slope
-    spread = torch.einsum("ts,su,tu->t", slope, found.covariance, slope).clamp_min(0).sqrt()
+    spread, prior = (_spread(slope, covariance) for covariance in (found.covariance, found.before))
+    why, unread = hidden(seen, spread, prior)
     views = {"side" if one.view == "side" else "front" for one in seen}
     guess = found.guess.tapes_m if found.guess and found.guess.tapes_m else {}
     misfit = {one.view: round(float(off), 5) for one, off in zip(seen, found.search.misfit_m, strict=True)}
@@ -49,10 +51,18 @@ def readings_of(found: Found) -> Readings:
         capture=CAPTURES[max(CAPTURES.index(one.capture) for one in seen)],
         inputs="_".join(sorted(views)),
         value=read(body, betas),
-        sd={name: round(x, 6) for name, x in zip(MEASURES, spread.tolist(), strict=True)},
+        sd=spread,
         guess={name: round(float(x), 5) for name, x in guess.items()},
         misfit=misfit,
+        hidden=why,
+        unread=unread,
     )
+
+
+def _spread(slope: Tensor, covariance: Tensor) -> dict[str, float]:
+    """Standard deviation (m) of the 16 tapes with slopes (16, S)."""
+    sd = ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
+    return {name: round(x, 6) for name, x in zip(MEASURES, sd.tolist(), strict=True)}
 
 
 def learned(body: Body, weights: str) -> Posterior | None:
