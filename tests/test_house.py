@@ -20,7 +20,7 @@ FLOORS = {
 CONFINED = {
     "anny": "body/open/",
     "smplx": None,
-    "torchvision": None,
+    "torchvision": "fit/outside/nlf.py",
     "chumpy": None,
     "pickle": "body/inert_pickle.py",
 }

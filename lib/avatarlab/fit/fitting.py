@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +17,7 @@ from avatarlab.fit.found import REACHES_M, Found, search
 from avatarlab.fit.guess import Guess
 from avatarlab.fit.quality import Quality, judged, tape_sd_cm
 from avatarlab.fit.readings import Readings
+from avatarlab.lab.parallel import one_thread
 from avatarlab.photo import Observation
 from avatarlab.photo.tone import Tone, tone
 from avatarlab.render import Camera
@@ -87,7 +87,7 @@ def fit(
     posterior = learned(body, weights)
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
-        with _one_thread():
+        with one_thread():
             found = search(
                 observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps, weights
             )
@@ -160,17 +160,6 @@ def _check_metres(stature_m, weight_kg, sex) -> None:
     tall = isinstance(stature_m, int | float) and high < stature_m <= STATURE_CM[1]
     number("stature_m", stature_m, low, high, "metres", "Did you pass centimetres?" if tall else "")
     check_person(100 * float(stature_m), weight_kg, sex)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread, whatever the machine has: sums then have one order, and small matrices are no slower."""
-    former = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(former)
 
 
 def _heard(progress: Callable[[Progress], None] | None) -> Callable[[int, int, str, float], None] | None:

@@ -7,9 +7,8 @@ lists, one entry per image and in it one row per person (none: no rows); ``pose`
 numbers at pixel centres. Half precision may come back. Camera axes are OpenCV's.
 """
 
-import importlib
-import importlib.util
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,6 @@ from avatarlab.photo import Observation, Photo, observe, skeleton
 
 log = logging.getLogger(__name__)
 
-OPERATORS = "torchvision"
-"""The file's graph uses operators of this package, which the lab itself does without; it is loaded if it is there."""
 PAIRS = {
     "shoulder": skeleton.SHOULDERS, "elbow": skeleton.ELBOWS, "wrist": skeleton.WRISTS,
     "hip": skeleton.HIPS, "knee": skeleton.KNEES, "ankle": skeleton.ANKLES,
@@ -52,14 +49,14 @@ class Nlf:
         files = sorted(Path(folder).glob("nlf*.torchscript"))
         if not files:
             raise InputError(f"{folder}: no nlf*.torchscript there; docs/licensed.md says where it comes from.")
-        if importlib.util.find_spec(OPERATORS):
-            importlib.import_module(OPERATORS)
+        with suppress(ImportError):
+            import torchvision  # noqa: F401  (registers the operators that the file's graph uses)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             return cls(torch.jit.load(str(files[-1]), map_location=device).eval(), body, device)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
-            hint = f"install {OPERATORS} for this torch" if OPERATORS in str(error) else "get the file again"
+            hint = "install torchvision for this torch" if "torchvision" in str(error) else "get the file again"
             raise InputError(f"{files[-1]}: not a TorchScript that loads ({reason}); {hint}.") from None
 
     def __call__(self, photo: Photo, view: str = "auto") -> tuple[Observation, Guess | None]:
