@@ -58,5 +58,5 @@ def test_same_seed_same_people_and_another_seed_others(surveyed):
 def test_odd_and_impossible_counts_are_refused(surveyed):
     with pytest.raises(InputError, match="test: expected an even number"):
         survey_rows.rows(COUNTS | {"test": 3}, 5)
-    with pytest.raises(InputError, match="the survey has 1986"):
+    with pytest.raises(InputError, match="people of sex female are asked for"):
         survey_rows.rows(COUNTS | {"train": 4000}, 5)

@@ -34,8 +34,13 @@ class Rows:
 
     def relaxed(self, names: tuple[str, ...]) -> np.ndarray:
         """Return columns (N, K) m with biceps and forearm as they are relaxed."""
-        excess = {sex: [FLEXED_M[sex].get(name, 0.0) for name in names] for sex in SEXES}
+        excess = {sex: flexed(sex, names) for sex in SEXES}
         return np.stack([self.columns[name] for name in names], 1) - np.array([excess[sex] for sex in self.sex])
+
+
+def flexed(sex: str, names: tuple[str, ...]) -> np.ndarray:
+    """Return what columns (K,) m exceed relaxed limbs by: nothing but for biceps and forearm."""
+    return np.array([FLEXED_M[sex].get(name, 0.0) for name in names])
 
 
 def rows(counts: dict[str, int], seed: int, folder: Path = ANSUR) -> Rows:
