@@ -5,13 +5,18 @@ the pose correctives change with the pose (millimetres where the turn itself mov
 pose are a few per cent off near joints; slopes by shape are exact.
 """
 
+import numpy as np
 import roma
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from avatarlab.body.layout import PARENTS
 from avatarlab.body.model import Body
+from avatarlab.body.skinning import Offsets
 
+NOTHING_M, SPARSE = 1e-7, 0.2
+"""Correctives under this are dropped; if less than this share of them is left, they are kept sparse."""
 _SMALL = 1e-3
 """Angle (rad) under which the series of sine and cosine are taken."""
 
@@ -25,6 +30,7 @@ class Slopes:
         self.joint_points, self.chain = body._joints, body._chain
         self.skin = body._skin if vertices is None else body._subset(vertices)
         self.directions = self.skin.points.shape.dense(shapes).permute(2, 1, 0).contiguous()
+        self.correctives = _sparse(self.skin.correctives)
         self.weights = self.skin.weights.T.contiguous()
         self.joints = body._joints.shape.dense(shapes).permute(2, 1, 0).contiguous()
         self.above = _ancestors()
@@ -34,6 +40,14 @@ class Slopes:
         """betas (S,), pose (55, 3) rad -> the body there."""
         with torch.no_grad():
             return Posture(self, betas, pose)
+
+    def corrected(self, rest: Tensor, local: Tensor) -> Tensor:
+        """What the skin's ``corrected`` gives, for one body: rest (1, 3, V), local rotations (1, 55, 3, 3)."""
+        if self.correctives is None:
+            return self.skin.corrected(rest, local)
+        features = (local[0, 1:] - torch.eye(3)).reshape(-1)[self.skin.correctives.columns]
+        offsets = torch.from_numpy(self.correctives @ features.numpy()).view(3, -1)
+        return rest.index_add(2, self.skin.correctives.points, offsets[None])
 
 
 class Posture:
@@ -49,7 +63,7 @@ class Posture:
         turns, joints = parts.chain(local, rest_joints)
         shift = joints[..., None] - turns @ rest_joints[..., None]
         moved = torch.cat([turns, shift], 3)
-        self.rest = skin.corrected(skin.points.rest(betas[None], None), local)
+        self.rest = parts.corrected(skin.points.rest(betas[None], None), local)
         self.vertices = skin.blended(self.rest, moved)[0].mT
         self.joints, self.moved = joints[0], moved[0]
         self._by_shape = self._joint_slopes()
@@ -88,6 +102,13 @@ class Posture:
         """arms (N, J, 3) m, from each joint to what it carries of a point -> slopes (N, 3, 3 J)."""
         slopes = torch.linalg.cross(self._axes.mT[None], arms[:, :, None], dim=-1)
         return slopes.permute(0, 3, 1, 2).flatten(2)
+
+
+def _sparse(correctives: Offsets) -> csr_array | None:
+    """(3 R, C) of the offsets of R points; None where most entries count, so that a dense product is faster."""
+    flat = correctives.matrix.flatten(1).T.cpu().numpy()
+    counts = np.abs(flat) > NOTHING_M
+    return csr_array(np.where(counts, flat, 0)) if flat.size and counts.mean() < SPARSE else None
 
 
 def left_jacobian(turn: Tensor) -> Tensor:

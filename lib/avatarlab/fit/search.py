@@ -48,6 +48,8 @@ class Search:
     seed: int = 7
 
     SHAPE_STARTS, SHAPE_STEPS, POLISH_STEPS = 3, 3, 2
+    KEPT = (3, 1)
+    """How many of the six poses go on after each round of keypoint steps."""
 
     def __post_init__(self):
         parts = instruments(self.body)
@@ -158,12 +160,13 @@ class Search:
             self.report("pose", energy)
         return self.shaped(state, [state.betas], self.POLISH_STEPS)
 
-    def posed(self, state: State, number: int, steps: int = 5) -> State:
-        """Camera and pose of one view from keypoints, shape kept: several starts, the best one polished."""
-        starts = [with_view(state, number, view) for view in self.starts(state.betas, number)]
-        ends = [self._keypoint_steps(start, number, ANNEALED[:2], 3) for start in starts]
-        best = min(range(len(ends)), key=lambda k: ends[k][1])
-        state, energy = self._keypoint_steps(ends[best][0], number, ANNEALED[1:], steps)
+    def posed(self, state: State, number: int, steps: int = 3) -> State:
+        """Camera and pose of one view from keypoints, shape kept: several starts, the better ones polished."""
+        ends = [(with_view(state, number, view), 0.0) for view in self.starts(state.betas, number)]
+        for keep, stage in zip(self.KEPT, ANNEALED[:2], strict=True):
+            ends = [self._keypoint_steps(end, number, (stage,), 3) for end, _ in ends]
+            ends = sorted(ends, key=lambda end: end[1])[:keep]
+        state, energy = self._keypoint_steps(ends[0][0], number, ANNEALED[1:], steps)
         self.report("pose", energy)
         return state
 
@@ -242,8 +245,7 @@ class Search:
         return normal
 
     def honest(self, state: State, reach_m: float) -> Normal:
-        """The whole system with every outline as unsure as it misfits, clothes and all."""
-        self.complete(state, reach_m)
+        """The whole system with every outline as unsure as it last misfitted, clothes and all."""
         self.sigma_m = [max(misfit, contours.SIGMA_M[0]) for misfit in self.misfit_m]
         return self.complete(state, reach_m)
 
@@ -272,9 +274,12 @@ class Search:
 
     def _covered(self, state: State, trust: list[Tensor]) -> Normal:
         """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
-        normal = self.system(state)
-        for number, aim in enumerate(self.targets):
-            loss, slope = silhouettes.gradient(self.body, state, number, aim, trust[number], self.sigma_m[number])
+        postures = self.postures(state)
+        normal = self.system(state, postures=postures)
+        for number, (view, aim) in enumerate(zip(state.views, self.targets, strict=True)):
+            loss, slope = silhouettes.gradient(
+                self.body.faces, postures[number], view, aim, trust[number], self.sigma_m[number]
+            )
             normal.g[normal.columns(number)] += slope
             normal.energy += loss
         return normal

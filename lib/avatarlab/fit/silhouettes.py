@@ -6,13 +6,12 @@ So its gradient is stepped with the curvature that the matched outlines have at 
 
 import cv2
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
-from avatarlab.body import Body
+from avatarlab.body.slopes import Posture
 from avatarlab.fit.contours import CORRELATION_M, HAIR, SIDE_ARM, Drawing, Drawn
-from avatarlab.fit.state import CAMERA, PER_VIEW, POSED, State
+from avatarlab.fit.state import POSE, ViewState, vertex_moves
 from avatarlab.fit.target import Target
 from avatarlab.render import Camera, silhouette
 
@@ -21,27 +20,25 @@ RIM_PX = 12
 
 
 def gradient(
-    body: Body, state: State, number: int, aim: Target, trust: Tensor, sigma_m: float
+    faces: Tensor, posture: Posture, view: ViewState, aim: Target, trust: Tensor, sigma_m: float
 ) -> tuple[float, Tensor]:
     """(loss, its slope / 2 (48 + 70,) float64 by shape, camera, pose) of one view's coverage, in standard deviations.
 
     trust (H, W) weighs the pixels. A rim off by d px counts as d^2 per px of its length, so the scale is that of
     ``evidence.lines``.
     """
-    view = state.views[number]
-    step = torch.zeros(len(state.betas) + PER_VIEW, requires_grad=True)
-    shape, camera, bend = torch.split(step, [len(state.betas), CAMERA, PER_VIEW - CAMERA])
-    pose = torch.cat([view.pose[:1], view.pose[1:POSED] + bend.reshape(-1, 3), view.pose[POSED:]])
-    posed = body(betas=(state.betas + shape)[None], pose=pose[None])
-    turn = roma.rotvec_to_rotmat(camera[:3]) @ view.rotation
-    local = (posed.vertices[0] - posed.joints[0, :1]) @ turn.T + view.shift + camera[3:6]
-    eye = _camera((view.log_focal + camera[6]).exp(), aim.size)
-    cover = silhouette(local, body.faces, eye)
+    local = (posture.vertices - posture.joints[:1]) @ view.rotation.T + view.shift
+    local, zoom = local.requires_grad_(), view.log_focal.clone().requires_grad_()
+    cover = silhouette(local, faces, _camera(zoom.exp(), aim.size))
     metres_per_px = float(view.shift[2]) / float(view.log_focal.exp())
     scale = metres_per_px**3 / CORRELATION_M / sigma_m**2
     loss = scale * (trust * (cover - torch.as_tensor(aim.soft)).square()).sum()
-    (slope,) = torch.autograd.grad(loss, step)
-    return float(loss.detach()), slope.double() / 2
+    pull, zoomed = torch.autograd.grad(loss, (local, zoom))
+    rim = torch.nonzero(pull.any(1))[:, 0]
+    slopes = vertex_moves(posture, view, rim).slopes
+    slope = (pull[rim].double().reshape(1, -1) @ slopes.flatten(0, 1))[0]
+    slope[slopes.shape[-1] - POSE - 1] = zoomed
+    return float(loss.detach()), slope / 2
 
 
 def _camera(focal: Tensor, size: tuple[int, int]) -> Camera:

@@ -9,11 +9,14 @@ from scipy.spatial import cKDTree
 
 from avatarlab.body import Body
 from avatarlab.photo import Observation
+from avatarlab.photo.matting import window
 from avatarlab.photo.observation import PART_NAMES
 
 WORK_PX = 420
 """Height of the person in the picture that the fit works on; smaller pictures are not enlarged."""
 BORDER_PX = 2
+FRAME_PX = 12
+"""Margin around the person within which the outline is sought; more than the normals' blur reaches."""
 NORMAL_PULL, LABEL_PULL = 0.06, 0.10
 """What opposite normals or another part count for in the search for the nearest outline point, of person heights / 2."""
 SEEN = 0.5
@@ -57,18 +60,21 @@ class Outline:
 
 def outline(mask: np.ndarray, labels: np.ndarray) -> Outline:
     """The rim of mask bool (H, W) with labels (H, W); what the picture's edge cuts is no rim."""
-    framed = np.pad(mask, 1, mode="edge").astype(np.uint8)
+    if not mask.any():
+        return Outline(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.uint8))
+    frame = window(mask, least_px=FRAME_PX)
+    inside, corner = mask[frame], np.array([frame[0].start, frame[1].start])
+    framed = np.pad(inside, 1, mode="edge").astype(np.uint8)
     inner = cv2.erode(framed, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))[1:-1, 1:-1] > 0
-    rim = mask & ~inner
-    rim[:BORDER_PX] = rim[-BORDER_PX:] = False
-    rim[:, :BORDER_PX] = rim[:, -BORDER_PX:] = False
-    soft = cv2.GaussianBlur(np.pad(mask, 8, mode="edge").astype(np.float32), (0, 0), 2.0)
+    at = np.stack(np.nonzero(inside & ~inner), 1)
+    seen = ((at + corner >= BORDER_PX) & (at + corner < np.array(mask.shape) - BORDER_PX)).all(1)
+    rows, columns = at[seen].T
+    soft = cv2.GaussianBlur(np.pad(inside, 8, mode="edge").astype(np.float32), (0, 0), 2.0)
     slope = np.stack([cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)], -1)[8:-8, 8:-8]
-    rows, columns = np.nonzero(rim)
     normals = -slope[rows, columns].astype(float)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    pixels = np.stack([columns, rows], 1) + 0.5
-    return Outline(pixels, normals, labels[rows, columns])
+    pixels = np.stack([columns + corner[1], rows + corner[0]], 1) + 0.5
+    return Outline(pixels, normals, labels[frame][rows, columns])
 
 
 @dataclass(frozen=True, eq=False)
