@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--body", default=ROOT / "models/body/smplx_open.npz", type=Path)
     parser.add_argument("--tracks", default="abc", help="letters of the tracks searched")
     parser.add_argument("--train", type=int, help="people to learn from (default: all there are)")
-    parser.add_argument("--calibration", type=int, help="people that set the intervals' width")
+    parser.add_argument("--calibration", type=int, help="people no network has seen, that set the intervals' width")
     parser.add_argument(
         "--guess", choices=("network", "starts"), help="how a search starts (default: as fit does)"
     )

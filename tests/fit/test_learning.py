@@ -7,11 +7,11 @@ import pytest
 from simulated import OFFSET, SHRUNK, records
 
 from avatarlab.errors import InputError
-from avatarlab.fit.crossvalidation import left_out
 from avatarlab.fit.learning import (
     READ,
     STRENGTHS,
     learned,
+    left_out,
     noise,
     optics_of,
     quantile,
@@ -117,25 +117,51 @@ def test_quantile_is_the_split_conformal_one():
     assert quantile(np.array([3.0])) == 3.0
 
 
-def test_a_measure_hidden_from_all_takes_the_others_factor(made):
+def test_a_measure_hidden_from_all_takes_the_others_factor():
     hidden = [
         replace(one, readings=replace(one.readings, hidden={"head": "under hair"}))
-        for one in records("calibration", 50, 2)
+        for one in records("calibration", 40, 2)
     ]
-    factor = widened(made, hidden, False)
+    factor, _ = widened([*records("train", 20, 1), *hidden])
     assert np.isfinite(factor).all() and 1.2 < factor[TAPES.index("head")] < 2.5
 
 
-def test_network_tapes_are_readings_too():
-    some = records("train", 20, 1)
-    both = [replace(one, readings=replace(one.readings, guess=one.truth_m)) for one in some]
-    assert "guess.waist" in optics_of([*both[1:], some[0]])["male"].names
-    assert "guess.waist" not in optics_of(some)["male"].names
-    one, other = (left_out(x, READ)[some[0].id] for x in (some, both))
-    sd = [
-        model(x.readings, x.stature_m, sex=x.sex).sd_m["waist"] for model, x in ((one, some[0]), (other, both[0]))
-    ]
-    assert sd[1] < 0.5 * sd[0]
+def guessed(some):
+    return [replace(one, readings=replace(one.readings, guess=one.truth_m)) for one in some]
+
+
+def test_network_tapes_are_believed_as_far_as_on_people_it_does_not_know():
+    """On train people the network is right by heart: that must not count."""
+    train, other = records("train", 20, 1), records("calibration", 20, 2)
+    assert "guess.waist" not in optics_of(train)["male"].names
+    assert "guess.waist" not in optics_of(guessed(train))["male"].names
+    wrong = [replace(one, readings=replace(one.readings, guess=one.readings.value)) for one in other]
+    right, misled = (optics_of([*guessed(train), *some])["male"] for some in (guessed(other), wrong))
+    at = right.names.index("guess.waist")
+    assert right.noise[at, at] < 0.05**2 and misled.noise[at, at] > 0.15**2
+
+
+def test_good_network_tapes_narrow_the_answer():
+    some = records("calibration", 30, 2)
+    sd = {}
+    for name, crowd in (("without", some), ("with", guessed(some))):
+        one = crowd[0]
+        sd[name] = left_out(crowd)[one.id](one.readings, one.stature_m, sex=one.sex).sd_m["waist"]
+    assert sd["with"] < 0.5 * sd["without"]
+
+
+def test_nobody_sets_their_own_interval():
+    """A wild reading of one calibration person must not enter the posterior that answers for that person."""
+    some = records("calibration", 12, 2)
+    one = some[0]
+    wild = replace(one, readings=replace(one.readings, value=one.readings.value | {"waist": 3.0}))
+    plain, spoilt = (left_out([*records("train", 8, 1), x, *some[1:]]) for x in (one, wild))
+    assert set(plain) == {x.id for x in some}, "train people are asked nothing"
+    gain = [models[one.id].optics[one.sex, "studio", "front_side"].gain for models in (plain, spoilt)]
+    np.testing.assert_array_equal(*gain)
+    for sex in SEXES:
+        counts = [sum(x.sex == sex and plain[x.id] is model for x in some) for model in {*plain.values()}]
+        assert max(counts) - min(counts) <= 1
 
 
 def test_test_people_are_refused():

@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from avatarlab.fit.learning import READ, grouped, optics_of
-from avatarlab.fit.posterior import SEXES, TAPES, Posterior, before, people
+from avatarlab.fit.learning import EVERYTHING, READ, grouped, left_out
+from avatarlab.fit.posterior import TAPES, Posterior, before, people
 from avatarlab.fit.records import Record
 
-FOLDS = 5
-READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "everything": READ}
-"""Which readings of the mesh a posterior is given; the network's tapes come on top where there are any."""
+READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "mesh_all": READ, "everything": EVERYTHING}
+"""Which readings a posterior is given: tapes of the mesh, its volume, its breadths and depths, the network's tapes."""
 
 
 @dataclass(frozen=True)
@@ -31,28 +30,29 @@ class Score:
 
 
 def compared(records: Sequence[Record]) -> list[Score]:
-    """Scores of every method on the train people, each person by what the others taught (by folds, both sexes in each)."""
+    """Scores of every method on the calibration people, each of whom answered by what all others taught."""
     found = []
-    for (_, capture, inputs), some in grouped([one for one in records if one.split == "train"]).items():
-        truth = np.array([[one.truth_m[name] for name in TAPES] for one in some])
-        for method, weighed, values in _answers(some):
+    for (capture, inputs), some in grouped(records).items():
+        asked = [one for one in some if one.split == "calibration"]
+        truth = np.array([[one.truth_m[name] for name in TAPES] for one in asked])
+        for method, weighed, values in _answers(some, asked) if asked else ():
             off = 1000 * np.abs(values - truth).mean(0)
             three = (round(float(off[TAPES.index(name)]), 2) for name in ("chest", "waist", "hip"))
-            found.append(Score(capture, inputs, method, weighed, len(some), round(float(off.mean()), 2), *three))
+            found.append(Score(capture, inputs, method, weighed, len(asked), round(float(off.mean()), 2), *three))
     return found
 
 
-def _answers(some: Sequence[Record]):
-    """Yield (method, weight known, values (n, 15) m) of one group of people."""
+def _answers(some: Sequence[Record], asked: Sequence[Record]):
+    """Yield (method, weight known, values (n, 15) m) of those ``asked`` of one group."""
     for weighed in (False, True):
-        yield "population", weighed, np.array([_population(one, weighed) for one in some])
-    yield "mesh", False, np.array([[one.readings.value[name] for name in TAPES] for one in some])
-    if all(one.readings.guess for one in some):
-        yield "network", False, np.array([[one.readings.guess[name] for name in TAPES] for one in some])
+        yield "population", weighed, np.array([_population(one, weighed) for one in asked])
+    yield "mesh", False, np.array([[one.readings.value[name] for name in TAPES] for one in asked])
+    if all(one.readings.guess for one in asked):
+        yield "network", False, np.array([[one.readings.guess[name] for name in TAPES] for one in asked])
     for method, names in READINGS.items():
         models = left_out(some, names)
         for weighed in (False, True):
-            yield method, weighed, np.array([_posterior(models[one.id], one, weighed) for one in some])
+            yield method, weighed, np.array([_posterior(models[one.id], one, weighed) for one in asked])
 
 
 def _population(one: Record, weighed: bool) -> list[float]:
@@ -64,17 +64,6 @@ def _population(one: Record, weighed: bool) -> list[float]:
 def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
     answer = model(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
     return [answer.value_m[name] for name in TAPES]
-
-
-def left_out(some: Sequence[Record], names: Sequence[str]) -> dict[str, Posterior]:
-    """By id a posterior that was learned without that person, of one group of records."""
-    kind = some[0].readings.capture, some[0].readings.inputs
-    fold = {one.id: k % FOLDS for sex in SEXES for k, one in enumerate(o for o in some if o.sex == sex)}
-    models = []
-    for number in range(FOLDS):
-        optics = optics_of([one for one in some if fold[one.id] != number], names)
-        models.append(Posterior({(sex, *kind): one for sex, one in optics.items()}, {}))
-    return {one.id: models[fold[one.id]] for one in some}
 
 
 def card_of(

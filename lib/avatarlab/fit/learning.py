@@ -3,13 +3,14 @@
 Per capture and inputs: ridge regression of each reading on the population's measures, towards "the reading is the measure
 itself", its strength by leave-one-out; noise from the leave-one-out residuals, their correlations shrunk towards none
 (Schaefer & Strimmer 2005). Each sex counts in its own mean and standard deviations and has offsets of its own; gains and
-noise are common, which with a few hundred people errs less. Then, from people that nothing was fitted to, the intervals'
-factors.
+noise are common, which with a few hundred people errs less. The network was trained on the train people, so its tapes
+are learned from on the calibration people alone. How wide intervals must be is set on the calibration people, each
+answered by what the others taught (cross-conformal, Vovk 2015).
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +26,9 @@ DIMENSIONS = (
     "bideltoidbreadth",
 )
 READ = (*TAPES, *DIMENSIONS, "weight")
-"""What is read off the mesh; the network's tapes come on top where there are any."""
+"""What is read off the mesh."""
+EVERYTHING = (*READ, *(GUESSED + name for name in TAPES))
+"""... and the network's own tapes."""
 STRENGTHS = tuple(float(x) for x in np.geomspace(1, 3000, 9))
 """Ridge strengths tried, in people: so many who read exactly what they measure are added."""
 LEAST_SD = 0.02
@@ -33,41 +36,38 @@ LEAST_SD = 0.02
 LEAST_PEOPLE, LEAST_READ = 4, 2
 """People of either sex that anything at all, and that one reading, is learned from; a published posterior has hundreds."""
 COVERAGE = 0.90
+FOLDS = 5
 ENOUGH = 9
 """Calibration people that a measure of its own factor needs; with fewer, all measures' errors are pooled."""
 
 
-def learned(records: Iterable[Record], card: dict | None = None, names: Sequence[str] = READ) -> Posterior:
-    """Learn from the records of split 'train', calibrate on those of 'calibration'; any other split is refused.
+def learned(records: Iterable[Record], card: dict | None = None, names: Sequence[str] = EVERYTHING) -> Posterior:
+    """Learn from records of the splits 'train' and 'calibration', calibrate on the latter; any other split is refused.
 
     Groups with fewer than LEAST_PEOPLE of either sex are left out, and said so in the log.
     """
-    groups = grouped(records)
-    optics = {}
-    for (split, *key), some in sorted(groups.items()):
-        if split == "train" and _enough(some, key):
+    optics, factors = {}, {}
+    for key, some in sorted(grouped(records).items()):
+        if _enough(some, key):
             optics |= {(sex, *key): one for sex, one in optics_of(some, names).items()}
+            wide = zip((False, True), widened(some, names), strict=True)
+            factors |= {(*key, weighed): one for weighed, one in wide if one is not None}
     if not optics:
         raise InputError(
             f"records: fewer than {LEAST_PEOPLE} people of either sex in every group; fit more people."
         )
-    bare = Posterior(optics, {}, card or {})
-    factors = {}
-    for (split, *key), some in sorted(groups.items()):
-        if split == "calibration" and (SEXES[0], *key) in optics:
-            factors |= {(*key, weighed): widened(bare, some, weighed) for weighed in (False, True)}
     return Posterior(optics, factors, card or {})
 
 
-def grouped(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]]:
-    """Records by (split, capture, inputs), in order of their people's ids; test people are refused."""
+def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Records by (capture, inputs), in order of their people's ids; test people are refused."""
     found = defaultdict(list)
     for one in sorted(records, key=lambda one: one.id):
         if one.split not in ("train", "calibration"):
             raise InputError(
                 f"records: {one.id} is of split {one.split!r}; only train and calibration may be learned."
             )
-        found[one.split, one.readings.capture, one.readings.inputs].append(one)
+        found[one.readings.capture, one.readings.inputs].append(one)
     return found
 
 
@@ -79,13 +79,26 @@ def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
     return fewest >= LEAST_PEOPLE
 
 
-def optics_of(records: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Optics]:
-    """Learn how people of each sex look to the search; the network's tapes count as readings too.
+def left_out(some: Sequence[Record], names: Sequence[str] = EVERYTHING) -> dict[str, Posterior]:
+    """By id of each calibration person of one group, a posterior that the others taught (FOLDS, both sexes in each)."""
+    kind = some[0].readings.capture, some[0].readings.inputs
+    asked = {sex: [one.id for one in some if one.split == "calibration" and one.sex == sex] for sex in SEXES}
+    fold = {id: k % FOLDS for ids in asked.values() for k, id in enumerate(ids)}
+    models = {}
+    for number in sorted(set(fold.values())):
+        optics = optics_of([one for one in some if fold.get(one.id) != number], names)
+        models[number] = Posterior({(sex, *kind): one for sex, one in optics.items()}, {})
+    return {id: models[number] for id, number in fold.items()}
+
+
+def optics_of(records: Sequence[Record], names: Sequence[str] = EVERYTHING) -> dict[str, Optics]:
+    """Learn how people of each sex look to the search; the network's tapes of people it does not know are readings too.
 
     A reading that hardly anybody of a sex shows is left out.
     """
-    names = (*names, *(GUESSED + name for name in TAPES if any(name in one.readings.guess for one in records)))
     y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, one.sex) for one in records), strict=True))
+    taught = np.array([one.split == "train" for one in records])
+    seen &= ~np.outer(taught, [name.startswith(GUESSED) for name in names])
     x = np.stack([standardised(one.row, one.sex) for one in records])
     member = np.array([[one.sex == sex for sex in SEXES] for one in records], float)
     kept = (member.T @ seen).min(0) >= LEAST_READ
@@ -152,20 +165,33 @@ def positive(correlation: np.ndarray, least: float = 1e-3) -> np.ndarray:
     return correlation if values[0] >= least else (vectors * values.clip(least)) @ vectors.T
 
 
-def scores(posterior: Posterior, records: Sequence[Record], weighed: bool) -> np.ndarray:
-    """Errors of records (n, 15) in the posterior's standard deviations, signed; NaN where the measure is withheld."""
+def widened(
+    some: Sequence[Record], names: Sequence[str] = EVERYTHING
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Standard deviations (15,) that hold 90 % of people on either side, weight unknown and known; sexes together.
+
+    Of one group; each calibration person is answered by a posterior that the others taught. None without such people.
+    """
+    models = left_out(some, names)
+    asked = [one for one in some if one.id in models]
+    if not asked:
+        return None, None
+    return tuple(_factor(np.abs(scores(models, asked, weighed))) for weighed in (False, True))
+
+
+def scores(models: Mapping[str, Posterior], records: Sequence[Record], weighed: bool) -> np.ndarray:
+    """Errors of records (n, 15) in standard deviations of each one's model, signed; NaN where the measure is withheld."""
     found = np.full((len(records), len(TAPES)), np.nan)
     for row, one in zip(found, records, strict=True):
-        answer = posterior(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+        answer = models[one.id](one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
         for k, name in enumerate(TAPES):
             if name not in answer.withheld:
                 row[k] = (one.truth_m[name] - answer.value_m[name]) / answer.sd_m[name]
     return found
 
 
-def widened(posterior: Posterior, records: Sequence[Record], weighed: bool) -> np.ndarray:
-    """Standard deviations (15,) that hold 90 % of people on either side: split conformal, both sexes together."""
-    off = np.abs(scores(posterior, records, weighed))
+def _factor(off: np.ndarray) -> np.ndarray:
+    """The quantile (15,) of each measure's errors (n, 15); of all together where too few are finite."""
     seen = np.isfinite(off)
     if not seen.any():
         raise InputError(
