@@ -12,7 +12,7 @@ SEED = 3
 
 def made(body, anny) -> SimpleNamespace:
     """Return rows, Anny's parameters theta (N, P) and all participants."""
-    drawn = survey_rows.rows(COUNTS, SEED, folder=Path("nowhere"))
+    drawn = survey_rows.rows(COUNTS, folder=Path("nowhere"))
     *_, (_, _, theta) = matching.matched(body, anny, drawn, SEED, iterations=10)
     return SimpleNamespace(rows=drawn, theta=theta, all=making.participants(body, anny, drawn, theta, SEED))
 

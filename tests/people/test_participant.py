@@ -4,7 +4,8 @@ from crowd import made
 
 from avatarlab.errors import InputError
 from avatarlab.files import write_npz
-from avatarlab.people import Participants
+from avatarlab.people import Participants, matching
+from avatarlab.people.participant import DIMENSIONS
 
 
 def test_a_file_gives_back_the_same_people(crowd, tmp_path):
@@ -42,6 +43,15 @@ def test_stature_stands_in_the_shots(crowd):
         assert abs(person.mesh_m["stature"] - person.stature_m) < 0.005
         tall = np.ptp(person.shots["front"].vertices[:, 1].numpy())
         assert 0.94 * person.stature_m < tall < 1.02 * person.stature_m
+
+
+def test_outlines_lean_to_the_rows_own_calipers(crowd):
+    for person in crowd.all:
+        assert tuple(person.mesh_dimensions_m) == DIMENSIONS
+        for number, name in enumerate(matching.LEAN_M):
+            if name in DIMENSIONS:
+                off = person.mesh_dimensions_m[name] - person.row[name] - matching.EXCESS_M[person.sex][number]
+                assert abs(off) < 0.04, f"{person.id} {name}"
 
 
 def test_other_files_are_refused(tmp_path):
