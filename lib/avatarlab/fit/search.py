@@ -241,12 +241,15 @@ class Search:
         normal = self.system(state, postures=postures)
         for number, view in enumerate(state.views):
             self.misfit_m[number] = self.add_outline(normal, postures[number], view, number, reach_m)
-            self.sigma_m[number] = contours.sigma(self.misfit_m[number])
+            self.sigma_m[number] = contours.sigma(self.misfit_m[number], self.targets[number].observation.capture)
         return normal
 
     def honest(self, state: State, reach_m: float) -> Normal:
         """The whole system with every outline as unsure as it last misfitted, clothes and all."""
-        self.sigma_m = [max(misfit, contours.SIGMA_M[0]) for misfit in self.misfit_m]
+        self.sigma_m = [
+            max(misfit, contours.SIGMA_M[aim.observation.capture][0])
+            for misfit, aim in zip(self.misfit_m, self.targets, strict=True)
+        ]
         return self.complete(state, reach_m)
 
     def softened(self, state: State, steps: int, reach_m: float) -> State:
