@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from avatarlab.fit import rows
+from avatarlab.fit import contours, rows
 from avatarlab.fit.contours import overlap
 from avatarlab.fit.target import outline
 from avatarlab.photo.observation import PART_NAMES
@@ -63,3 +63,12 @@ def test_what_the_pictures_edge_cuts_is_no_rim():
 def test_overlap_of_two_discs():
     assert abs(overlap(disc(30), disc(40)) - (30 / 40) ** 2) < 0.01
     assert overlap(np.zeros((4, 4), bool), np.zeros((4, 4), bool)) == 0
+
+
+def test_the_capture_decides_how_far_an_outline_is_believed():
+    close, far = (
+        [contours.sigma(rms_m, name) for name in ("studio", "everyday", "photo")] for rms_m in (0.004, 1.0)
+    )
+    assert close == sorted(close) and close[0] < close[1] < close[2]
+    assert far == [high for _, high in contours.SIGMA_M.values()]
+    assert contours.sigma(0.010, "studio") == 0.006
