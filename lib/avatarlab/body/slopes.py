@@ -51,7 +51,7 @@ class Slopes:
 
 
 class Posture:
-    """A posed body: vertices (V, 3) and joints (55, 3) m, and the slopes of any of its points.
+    """A posed body: vertices (V, 3) and joints (55, 3) m, and the slopes of any of its points; ``joints_by_shape``.
 
     Slopes are (N, 3, S) by shape and (N, 3, 3 J) by the axis-angles of the J turned joints, both m per unit.
     """
@@ -66,7 +66,7 @@ class Posture:
         self.rest = parts.corrected(skin.points.rest(betas[None], None), local)
         self.vertices = skin.blended(self.rest, moved)[0].mT
         self.joints, self.moved = joints[0], moved[0]
-        self._by_shape = self._joint_slopes()
+        self.joints_by_shape = self._joint_slopes()
         self._axes = self.moved[parts.parents[parts.turned], :, :3] @ left_jacobian(pose[parts.turned])
 
     def _joint_slopes(self) -> Tensor:
@@ -81,14 +81,14 @@ class Posture:
         """Slopes of the 55 joints by shape and by pose."""
         arms = self.joints[:, None] - self.joints[self.parts.turned]
         below = self.parts.above[:, self.parts.turned]
-        return self._by_shape, self._turned(arms * below[..., None])
+        return self.joints_by_shape, self._turned(arms * below[..., None])
 
     def vertex_slopes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes of the vertices ``chosen`` (K,), numbers within ``vertices``, by shape and by pose."""
         parts = self.parts
         weights, turns = parts.weights[chosen], self.moved[:, :, :3]
         blend = (weights @ turns.flatten(1)).unflatten(1, (3, 3))
-        shift = self._by_shape - turns @ parts.joints
+        shift = self.joints_by_shape - turns @ parts.joints
         by_shape = blend @ parts.directions[chosen] + (weights @ shift.flatten(1)).unflatten(1, (3, -1))
         point = torch.cat([self.rest[0, :, chosen], self.rest.new_ones(1, len(chosen))])
         each = (self.moved.reshape(-1, 4) @ point).T.reshape(-1, len(turns), 3)

@@ -4,6 +4,7 @@ Everything is in standard deviations. Each function adds to a Normal: the Gauss-
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -52,14 +53,17 @@ LOOSE = {**{k: 1.6 for k in FACE}, 11: 1.4, 12: 1.4, 23: 2.0, 24: 2.0, **{k: 2.0
 """How much less sure than others: face, shoulders, hips (the network guesses them under clothes), fingers, feet."""
 
 
+@cache
+def _loose() -> Tensor:
+    """LOOSE as (33,)."""
+    return torch.tensor([LOOSE.get(number, 1.0) for number in range(33)], dtype=DOUBLE)
+
+
 def keypoints(
     normal: Normal, view: int, image: Image, wanted: Tensor, seen: Tensor, spread: float, side: bool
 ) -> None:
     """The 33 keypoints; ``spread`` >= 1 widens their standard deviation while the fit is still far."""
-    loose = torch.ones(33, dtype=DOUBLE)
-    for number, factor in LOOSE.items():
-        loose[number] = factor
-    sigma = KEYPOINT_M * spread * loose * (1.5 if side else 1.0) * image.scale.median()
+    sigma = KEYPOINT_M * spread * _loose() * (1.5 if side else 1.0) * image.scale.median()
     off = (image.pixels - wanted) / sigma[:, None]
     weight = seen * robust(off.norm(dim=1), 5.0)
     columns = normal.columns(view)
@@ -70,12 +74,13 @@ def keypoints(
 
 BONES = ((11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28), (11, 12), (23, 24),
          (23, 11), (24, 12), (27, 31), (28, 32), (7, 0), (8, 0))  # fmt: skip
+_BONE_ENDS = tuple(torch.tensor(ends) for ends in zip(*BONES, strict=True))
 BONE_SIGMA = 0.30
 
 
 def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Tensor, spread: float) -> None:
     """Directions of limbs in space as MediaPipe guesses them: weak, but they tell front from back."""
-    one, two = (torch.tensor(ends) for ends in zip(*BONES, strict=True))
+    one, two = _BONE_ENDS
     bone, slope = moves.local[two] - moves.local[one], moves.slopes[two] - moves.slopes[one]
     length = bone.norm(dim=1, keepdim=True)
     unit = bone / length
@@ -118,6 +123,7 @@ the spine rather to the side (z), which a front view shows, than forward, which 
 """
 
 
+@cache
 def pose_sigma() -> Tensor:
     """Standard deviation (63,) rad of the pose angles."""
     rows = []
@@ -161,6 +167,7 @@ TIE = {"shoulder": 0.35, "elbow": 0.35, "wrist": 0.2, "collar": 0.08, "neck": 0.
 TIE_ELSE = 0.06
 
 
+@cache
 def tie_sigma() -> Tensor:
     """How much each joint (21,) may differ between two photos, rad."""
     return torch.tensor([TIE.get(name.split("_")[-1], TIE_ELSE) for name in JOINT_NAMES[1:POSED]], dtype=DOUBLE)

@@ -88,7 +88,7 @@ def _moves(posture: Posture, view: ViewState, points: Tensor, slopes: tuple[Tens
     """points (K, 3) m in the body's frame, slopes by shape and pose -> Moves about the pelvis."""
     rotation = view.rotation.double()
     by_shape, by_pose = slopes
-    by_shape = rotation @ (by_shape - posture.joint_slopes()[0][0]).double()
+    by_shape = rotation @ (by_shape - posture.joints_by_shape[0]).double()
     here = (points - posture.joints[0]).double() @ rotation.T
     shift = torch.eye(3, dtype=here.dtype).expand(len(here), 3, 3)
     zoom = here.new_zeros(len(here), 3, 1)
