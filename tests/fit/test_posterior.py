@@ -174,12 +174,21 @@ def test_float16_costs_less_than_a_fifth_of_a_millimetre(tmp_path):
 
 def test_what_was_not_learned_is_refused():
     row, read = someone()
-    other = replace(read, capture="photo")
+    other = replace(read, inputs="side")
     assert known(0.1).knows(read) and not known(0.1).knows(other)
-    with pytest.raises(InputError, match="learned nothing of photo front_side"):
+    with pytest.raises(InputError, match="learned nothing of studio side"):
         known(0.1)(other, row["stature"])
     with pytest.raises(InputError, match="stature_m: got 178"):
         known(0.1)(read, 178)
+
+
+def test_people_of_everyday_masks_speak_for_photos_uncalibrated():
+    row, read = someone(noise=0.2)
+    optic = {(sex, "everyday", "front_side"): optics(0.2) for sex in SEXES}
+    model = Posterior(optic, {("everyday", "front_side", False): np.full(len(TAPES), 2.0)}, CARD)
+    own, kin = (model(replace(read, capture=one), row["stature"], sex="male") for one in ("everyday", "photo"))
+    assert own.interval_m == kin.interval_m and own.calibrated and not kin.calibrated
+    assert not model.knows(read), "an exact mask is none of them"
 
 
 def wrong_shape(tensors, card):

@@ -7,7 +7,7 @@ times factors learned on people that nothing else was learned from (split confor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +37,8 @@ SPREAD_BY = {
 }
 """Measure that is in no picture -> readings that say nothing then. The volume falls with the first that is large."""
 LARGE = ("chest", "waist", "hip", "thigh")
+KIN = {"photo": ("everyday",)}
+"""Capture that nobody was learned from -> whose people speak for it, uncalibrated."""
 
 
 @cache
@@ -94,8 +96,14 @@ class Posterior:
     card: Mapping = field(default_factory=dict)
 
     def knows(self, readings: Readings) -> bool:
-        """Whether people seen like this were learned from."""
-        return all((sex, readings.capture, readings.inputs) in self.optics for sex in SEXES)
+        """Whether people seen like this, or like their nearest kin, were learned from."""
+        return self.kin(readings) is not None
+
+    def kin(self, readings: Readings) -> str | None:
+        """The capture whose people speak for these readings: their own, for ``photo`` else ``everyday``; None if neither."""
+        captures = (readings.capture, *KIN.get(readings.capture, ()))
+        there = [one for one in captures if all((sex, one, readings.inputs) in self.optics for sex in SEXES)]
+        return there[0] if there else None
 
     def __call__(
         self, readings: Readings, stature_m: float, weight_kg: float | None = None, sex: str = "unknown"
