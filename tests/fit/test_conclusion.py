@@ -71,7 +71,7 @@ def test_without_a_posterior_mesh_and_laplace_speak(found, person, ended):
 
 
 def test_an_unknown_way_of_capture_falls_back_too(found, person, posterior):
-    other = replace(posterior, optics={key: x for key, x in posterior.optics.items() if key[1] != "photo"})
+    other = replace(posterior, optics={key: x for key, x in posterior.optics.items() if key[1] == "studio"})
     assert not concluded(found, None, person.sex, other).estimate.calibrated
 
 

@@ -110,15 +110,17 @@ class Posterior:
     ) -> Estimate:
         """Join readings with stature, weight if known, and population; of sex 'unknown' the moments of both answers."""
         number("stature_m", stature_m, 1.0, 2.5, "metres", "Did you pass centimetres?")
-        if not self.knows(readings):
+        capture = self.kin(readings)
+        if capture is None:
             raise InputError(
                 f"posterior: learned nothing of {readings.capture} {readings.inputs}; learn it first."
             )
+        seen = replace(readings, capture=capture)
         sexes = SEXES if sex == "unknown" else (sex,)
-        answers = [self._answer(readings, stature_m, weight_kg, one) for one in sexes]
-        mean, covariance = mixed(answers)
-        factor = self.factors.get((readings.capture, readings.inputs, weight_kg is not None))
-        return estimate(mean, covariance, stature_m, factor, readings.hidden)
+        mean, covariance = mixed([self._answer(seen, stature_m, weight_kg, one) for one in sexes])
+        factor = self.factors.get((capture, readings.inputs, weight_kg is not None))
+        found = estimate(mean, covariance, stature_m, factor, readings.hidden)
+        return replace(found, calibrated=found.calibrated and capture == readings.capture)
 
     def _answer(self, readings: Readings, stature_m: float, weight_kg: float | None, sex: str) -> "Answer":
         log_odds, mean, covariance = before(stature_m, weight_kg, sex)
