@@ -15,6 +15,7 @@ from avatarlab.errors import InputError
 from avatarlab.fit import FitError, fit, fitting, placeholder
 from avatarlab.fit.found import search
 from avatarlab.fit.guess import Guess
+from avatarlab.fit.search import arms_up
 from avatarlab.measure import tapes
 from avatarlab.people.rendered import measured_cm
 from avatarlab.photo import Finding, Photo, decode, observe
@@ -93,6 +94,15 @@ def test_a_good_guess_replaces_the_starts(body, person, observed):
     assert told[-1][0] == told[-1][1] and sum(stage == "rows" for _, _, stage, _ in told) == 2
     chest = [measured_cm(body, one.state.betas)["chest"] for one in (found, again)]
     assert abs(chest[1] - chest[0]) < 1.0
+
+
+def test_a_wrong_guess_is_replaced_by_the_starts(body, person, observed):
+    front = (observed["front"],)
+    found = search(front, person.stature_m, body, person.sex, guess="starts", steps=2)
+    view = replace(found.state.views[0], pose=arms_up())
+    far = Guess(found.state.betas, None, (replace(view, shift=view.shift + torch.tensor([0.0, 1.0, 2.0])),))
+    again = search(front, person.stature_m, body, person.sex, guess=far, steps=2)
+    assert (again.state.views[0].pose - found.state.views[0].pose).abs().max() < 0.3
 
 
 def test_half_a_body_says_what_it_does_not_know(body):

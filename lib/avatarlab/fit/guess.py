@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NAME, STAGE = "first_guess", "train_regressor"
 CHOICES = ("network", "starts")
 WHOLE = (skeleton.SHOULDERS, skeleton.HIPS, skeleton.ANKLES)
-"""Pairs of keypoints of which one must be in the picture: the network knows whole people only."""
+"""Pairs of keypoints of which one must be in the picture: the network knows whole people, standing, only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +161,10 @@ def given(
 
 
 def whole_person(target: "Target") -> bool:
-    """True if the picture shows somebody from shoulders to ankles."""
+    """True if the picture shows somebody standing, from shoulders to ankles."""
     seen = target.seen.numpy() > 0
-    return bool(target.mask.any()) and all(seen[list(pair)].any() for pair in WHOLE)
+    standing = "not_standing" not in target.observation.codes
+    return standing and bool(target.mask.any()) and all(seen[list(pair)].any() for pair in WHOLE)
 
 
 def slot(target: "Target") -> int:

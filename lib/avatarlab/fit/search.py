@@ -29,6 +29,8 @@ from avatarlab.fit.state import (
 from avatarlab.fit.target import Target
 
 SOFT_DAMPING = 0.03
+MISSED = 0.04
+"""A guess whose keypoints are off by more, of the person's height, is of another pose: noise alone makes 0.02."""
 LEADING = 4
 """Components of the prior along which the shape's starts are drawn."""
 
@@ -151,14 +153,30 @@ class Search:
         return self.shaped(state, self._shape_starts(state.betas))
 
     def _polished(self, guess: Guess, betas: Tensor) -> State:
-        """The guess after a few steps by keypoints and row widths; without a shape of its own it gets ``betas``."""
+        """The guess after a few steps by keypoints and row widths; without a shape of its own it gets ``betas``.
+
+        A view whose keypoints it misses is posed from several starts instead.
+        """
         if guess.betas is not None:
             betas = to_stature(guess.betas, self.stature, self.stature_m, self.prior.covariance)
         state = State(betas, guess.views)
         for k in range(len(self.targets)):
-            state, energy = self._keypoint_steps(state, k, ANNEALED[-1:], self.POLISH_STEPS)
-            self.report("pose", energy)
+            polished, energy = self._keypoint_steps(state, k, ANNEALED[-1:], self.POLISH_STEPS)
+            if self._missed(polished, k) > MISSED:
+                state = self.posed(with_view(state, k, self.starts(betas, k)[0]), k)
+            else:
+                state = polished
+                self.report("pose", energy)
         return self.shaped(state, [state.betas], self.POLISH_STEPS)
+
+    def _missed(self, state: State, number: int) -> float:
+        """Median distance of the seen keypoints of one view, of the person's height there."""
+        aim, view = self.targets[number], state.views[number]
+        posture = self.few.at(state.betas, view.pose)
+        moves = keypoint_moves(posture, view, self.points, torch.arange(len(self.points.vertices)))
+        image = imaged(moves, view, aim.size, len(state.betas) + 6)
+        off = (image.pixels - aim.keypoints).norm(dim=1)[aim.seen > 0]
+        return float(off.median() / (image.scale.median() * self.stature_m)) if len(off) else math.inf
 
     def posed(self, state: State, number: int, steps: int = 3) -> State:
         """Camera and pose of one view from keypoints, shape kept: several starts, the better ones polished."""
