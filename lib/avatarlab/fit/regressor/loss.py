@@ -41,7 +41,7 @@ class Loss:
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
         tapes_cm = 100 * TAPE_M * (said.mean - numbers)[:, SHAPES:]
         return {
-            "shape": likelihood(said, numbers).mean(),
+            "shape": evened(said, numbers).mean(),
             "tape": functional.smooth_l1_loss(tapes_cm, torch.zeros_like(tapes_cm)),
             "turn": (shown * (views.turn - true.turn).square().sum((-1, -2))).sum(),
             "place": (shown * (views.place - true.place).square().sum(-1)).sum(),
@@ -53,6 +53,14 @@ class Loss:
 def likelihood(said: Said, numbers: Tensor) -> Tensor:
     """Negative logarithm of the Gaussian density, less its constant, of each of the numbers (N, NUMBERS)."""
     return 0.5 * ((numbers - said.mean).square() * (-said.log_variance).exp() + said.log_variance)
+
+
+def evened(said: Said, numbers: Tensor) -> Tensor:
+    """The likelihood, each number weighed by its variance, so that what is known best does not drown the others.
+
+    Source: Seitzer et al. 2022 (arXiv:2203.09168), beta = 1: means learn as by least squares, variances as by likelihood.
+    """
+    return likelihood(said, numbers) * said.log_variance.detach().exp()
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
