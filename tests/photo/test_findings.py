@@ -100,6 +100,8 @@ def test_bent_knee_and_leaning_trunk_are_not_standing():
     mask, _, keypoints = person()
     world = STRAIGHT.copy()
     assert not findings.of_pose(mask, keypoints, world, "front")
+    world[27] = (0, 0.65, 0.25)
+    assert not findings.of_pose(mask, keypoints, world, "front"), "straight in the picture: the depth is a guess"
     world[27] = (0, 0.4, 0.4)
     assert codes(findings.of_pose(mask, keypoints, world, "front")) == {"not_standing"}
     world[27] = (0, 0.8, 0)

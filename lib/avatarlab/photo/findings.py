@@ -11,6 +11,8 @@ MIN_PERSON_PX = 250
 """Below this height one pixel is more than 7 mm of a person, four times that of the waist's usual claim."""
 GAP_SHARE = 0.4
 RAISED_DEG = 50.0
+BENT_DEG, BENT_DEEP_DEG, STRAIGHT_DEG = 40.0, 58.0, 20.0
+"""A knee's bend in space that counts, and where the picture shows it under STRAIGHT_DEG."""
 
 SENTENCES = {
     "several_people": "{count} people are in the photo; the largest was taken, so photograph one person alone.",
@@ -133,17 +135,27 @@ def _is_free(mask: np.ndarray, point: np.ndarray, trunk: skeleton.Trunk) -> bool
 
 
 def _is_upright(keypoints: np.ndarray, world: np.ndarray) -> bool:
-    """Tell whether the trunk is within 20 degrees of upright in the picture and visible knees are nearly straight."""
+    """Tell whether the trunk is within 20 degrees of upright in the picture and visible knees are nearly straight.
+
+    MediaPipe's depth bends straight legs by up to 46 degrees, so a knee that the picture shows straight gets more room.
+    """
     down = skeleton.trunk(keypoints[:, :2].astype(float)).down
     if down[1] < np.cos(np.radians(20)):
         return False
-    bends = [_bend_deg(world, side) for side in (0, 1) if keypoints[skeleton.ANKLES[side], 2] > SEEN]
-    return max(bends, default=0.0) < 40
+    return not any(
+        _is_bent(keypoints, world, side) for side in (0, 1) if keypoints[skeleton.ANKLES[side], 2] > SEEN
+    )
 
 
-def _bend_deg(world: np.ndarray, side: int) -> float:
-    """Return a knee's bend in degrees, 0 is straight."""
-    hip, knee, ankle, _ = world[[skeleton.HIPS[side], skeleton.KNEES[side], skeleton.ANKLES[side], 0]]
+def _is_bent(keypoints: np.ndarray, world: np.ndarray, side: int) -> bool:
+    """Tell whether a knee is bent, in space and, unless it is bent a lot, in the picture."""
+    in_picture = _bend_deg(keypoints[:, :2].astype(float), side)
+    return _bend_deg(world, side) > (BENT_DEG if in_picture > STRAIGHT_DEG else BENT_DEEP_DEG)
+
+
+def _bend_deg(points: np.ndarray, side: int) -> float:
+    """Return a knee's bend in degrees, 0 is straight; points (33, 2 or 3)."""
+    hip, knee, ankle, _ = points[[skeleton.HIPS[side], skeleton.KNEES[side], skeleton.ANKLES[side], 0]]
     thigh, calf = knee - hip, ankle - knee
     cosine = thigh @ calf / max(np.linalg.norm(thigh) * np.linalg.norm(calf), 1e-9)
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
