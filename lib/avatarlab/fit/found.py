@@ -8,6 +8,7 @@ from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.fit import shape
+from avatarlab.fit.clothing import clothed, regions
 from avatarlab.fit.guess import Guess, given
 from avatarlab.fit.search import Search
 from avatarlab.fit.solve import shape_system
@@ -40,6 +41,11 @@ class Found:
     def targets(self) -> tuple[Target, ...]:
         """The observations at working size."""
         return self.search.targets
+
+    @property
+    def clothed(self) -> dict[str, str]:
+        """Measures that loose clothes hide, and why in words."""
+        return clothed(regions(self.search, self.state, number) for number in range(len(self.state.views)))
 
 
 class Clock:
