@@ -28,7 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--body", default=ROOT / "models/body/smplx_open.npz", type=Path)
     parser.add_argument("--tracks", default="abc", help="letters of the tracks searched")
     parser.add_argument("--train", type=int, help="people to learn from (default: all there are)")
-    parser.add_argument("--calibration", type=int, help="people no network has seen, that set the intervals' width")
+    parser.add_argument(
+        "--calibration", type=int, help="people no network has seen, that set the intervals' width"
+    )
     parser.add_argument(
         "--guess", choices=("network", "starts"), help="how a search starts (default: as fit does)"
     )
@@ -73,7 +75,7 @@ def publish(records, source: str, given: argparse.Namespace) -> None:
         more = "weight" if one.weight else ""
         three = f"{one.chest_mae_mm:5.1f} {one.waist_mae_mm:5.1f} {one.hip_mae_mm:5.1f}"
         print(
-            f"{one.capture:9s} {one.inputs:11s} {one.method:13s} {more:7s} {one.people:4d} {one.mae15_mm:5.1f}   {three}"
+            f"{one.capture:9s} {one.inputs:11s} {one.method:17s} {more:7s} {one.people:4d} {one.mae15_mm:5.1f}   {three}"
         )
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     card = card_of(records, source, {"guess": given.guess or "network"}, table, commit.stdout.strip())

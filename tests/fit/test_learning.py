@@ -8,6 +8,7 @@ from simulated import OFFSET, SHRUNK, records
 
 from avatarlab.errors import InputError
 from avatarlab.fit.learning import (
+    EVERYTHING,
     READ,
     STRENGTHS,
     learned,
@@ -133,10 +134,10 @@ def guessed(some):
 def test_network_tapes_are_believed_as_far_as_on_people_it_does_not_know():
     """On train people the network is right by heart: that must not count."""
     train, other = records("train", 20, 1), records("calibration", 20, 2)
-    assert "guess.waist" not in optics_of(train)["male"].names
-    assert "guess.waist" not in optics_of(guessed(train))["male"].names
+    assert "guess.waist" not in optics_of(train, EVERYTHING)["male"].names
+    assert "guess.waist" not in optics_of(guessed(train), EVERYTHING)["male"].names
     wrong = [replace(one, readings=replace(one.readings, guess=one.readings.value)) for one in other]
-    right, misled = (optics_of([*guessed(train), *some])["male"] for some in (guessed(other), wrong))
+    right, misled = (optics_of([*guessed(train), *some], EVERYTHING)["male"] for some in (guessed(other), wrong))
     at = right.names.index("guess.waist")
     assert right.noise[at, at] < 0.05**2 and misled.noise[at, at] > 0.15**2
 
@@ -146,7 +147,7 @@ def test_good_network_tapes_narrow_the_answer():
     sd = {}
     for name, crowd in (("without", some), ("with", guessed(some))):
         one = crowd[0]
-        sd[name] = left_out(crowd)[one.id](one.readings, one.stature_m, sex=one.sex).sd_m["waist"]
+        sd[name] = left_out(crowd, EVERYTHING)[one.id](one.readings, one.stature_m, sex=one.sex).sd_m["waist"]
     assert sd["with"] < 0.5 * sd["without"]
 
 

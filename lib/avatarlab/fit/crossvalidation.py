@@ -10,8 +10,9 @@ from avatarlab.fit.learning import EVERYTHING, READ, grouped, left_out
 from avatarlab.fit.posterior import TAPES, Posterior, before, people
 from avatarlab.fit.records import Record
 
-READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "mesh_all": READ, "everything": EVERYTHING}
-"""Which readings a posterior is given: tapes of the mesh, its volume, its breadths and depths, the network's tapes."""
+READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "posterior": READ, "posterior_network": EVERYTHING}
+"""Which readings a posterior is given: tapes of the mesh, its volume, its breadths and depths (the published one), the
+network's tapes."""
 
 
 @dataclass(frozen=True)
