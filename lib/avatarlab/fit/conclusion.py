@@ -54,7 +54,7 @@ def readings_of(found: Found) -> Readings:
         sd=spread,
         guess={name: round(float(x), 5) for name, x in guess.items()},
         misfit=misfit,
-        hidden=why,
+        hidden=found.clothed | why,
         unread=unread,
     )
 
