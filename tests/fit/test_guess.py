@@ -134,6 +134,9 @@ def test_who_decides_where_to_start(body, person, targets, file, tmp_path):
     assert given(mine, *args) is mine and given("starts", *args) is None
     assert given(None, *args, weights=tmp_path / "none.safetensors") is None
     assert isinstance(given(None, *args, weights=file), Guess)
+    photos = tuple(replace(t, observation=replace(t.observation, capture="photo")) for t in targets)
+    assert given(None, photos, *args[1:], weights=file) is None
+    assert isinstance(given("network", photos, *args[1:], weights=file), Guess)
     with pytest.raises(InputError, match="no such weights"):
         given("network", *args, weights=tmp_path / "none.safetensors")
     with pytest.raises(InputError, match="expected a Guess"):
