@@ -1,4 +1,4 @@
-"""Readings and records on their way through JSON, and what of a damaged file is refused."""
+"""Readings on their way through JSON, what of a damaged table is refused, and what a search and a body read."""
 
 import json
 from dataclasses import replace
@@ -10,10 +10,8 @@ from simulated import records
 from avatarlab.errors import InputError
 from avatarlab.fit.conclusion import readings_of, weighed
 from avatarlab.fit.found import search
-from avatarlab.fit.gathering import repaired
 from avatarlab.fit.posterior import TAPES
 from avatarlab.fit.readings import Readings, read
-from avatarlab.fit.records import load, written
 from avatarlab.measure import MEASURES
 from avatarlab.measure.survey import FURTHER_COLUMNS
 
@@ -79,22 +77,6 @@ def test_damaged_readings_are_refused(record, damage, says):
     damage(table)
     with pytest.raises(InputError, match=says):
         Readings.from_json(table)
-
-
-def test_records_survive_their_file(tmp_path, record):
-    path = tmp_path / "records.jsonl"
-    path.write_text("".join(written(one) + "\n" for one in (record, replace(record, id="other"))))
-    assert load(path) == [record, replace(record, id="other")]
-    assert load(tmp_path / "none.jsonl") == []
-
-
-def test_half_a_line_is_cut_off_and_anything_else_refused(tmp_path, record):
-    path, line = tmp_path / "records.jsonl", written(record) + "\n"
-    path.write_text(line + line[: len(line) // 2])
-    assert repaired(path) == [record] and path.read_text() == line
-    path.write_text(line + "nonsense\n" + line)
-    with pytest.raises(InputError, match="line 2: not a record"):
-        load(path)
 
 
 def test_a_body_reads_what_the_population_knows(body, person):
