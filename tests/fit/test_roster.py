@@ -24,6 +24,7 @@ def test_people_by_file_names(tmp_path):
         "stature_cm": "178",
         "weight_kg": "",
         "sex": "",
+        "clothes": "",
     }
 
 
@@ -31,7 +32,10 @@ def test_a_table_says_who_and_files_fill_its_gaps(tmp_path):
     table = "\ufeffname;stature_cm;front;sex\nben;180,5;deep/b.jpg;\nanna; 171 ;;female\n\n"
     place = folder(tmp_path, table, "anna_front.jpg", "carl_front.jpg")
     anna, ben = entries(place, {"sex": "male", "stature_cm": "1"})
-    assert anna.facts == {"stature_cm": "171", "weight_kg": "", "sex": "female"} and ben.facts["sex"] == "male"
+    assert (
+        anna.facts == {"stature_cm": "171", "weight_kg": "", "sex": "female", "clothes": ""}
+        and ben.facts["sex"] == "male"
+    )
     assert photos_of(anna, place) == {"front": (place / "anna_front.jpg").resolve()}
     assert ben.photos == {"front": ("deep/b.jpg",)} and ben.facts["stature_cm"] == "180,5"
 

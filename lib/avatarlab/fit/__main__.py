@@ -2,7 +2,7 @@
 
     python -m avatarlab.fit DIR --stature-cm 178
 
-DIR holds people.csv (columns name, front, side, stature_cm, weight_kg, sex; all but name may be missing or empty) or
+DIR holds people.csv (columns name, front, side, stature_cm, weight_kg, sex, clothes; all but name may be empty) or
 just photos called anna_front.jpg, anna_side.jpg (or anna.jpg, a front view). Photos are JPEG, PNG, WebP or HEIC inside
 DIR. Results go to DIR/fitted: a folder per person (person.npz, measurements.json, quality.json, overlays), results.csv
 and contact_sheet.png. Run it again after an interruption, or after adding people or photos: what is finished and
@@ -21,7 +21,7 @@ from avatarlab.errors import InputError, number
 from avatarlab.fit.cluster import AUTO
 from avatarlab.fit.folder import Fate, Settings, fates
 from avatarlab.fit.outside import KINDS
-from avatarlab.fit.roster import entries
+from avatarlab.fit.roster import FACTS, entries
 from avatarlab.fit.sheet import write_results, write_sheet
 from avatarlab.measure import DEFINITIONS
 from avatarlab.weights import WHICH
@@ -35,6 +35,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="where results go (default: DIR/fitted)")
     for name, unit in (("stature", "cm"), ("weight", "kg")):
         parser.add_argument(f"--{name}-{unit}", default="", help=f"{name} ({unit}) of whom people.csv gives none")
+    parser.add_argument(
+        "--clothes", default="", help="minimal, tight, or any (the default), of whom people.csv gives none"
+    )
     parser.add_argument("--sex", default="", help="male, female or unknown, of whom people.csv gives none")
     parser.add_argument(
         "--definition", choices=list(DEFINITIONS), default="ansur", help="whose tape (default: %(default)s)"
@@ -81,7 +84,7 @@ def _fitted(given: argparse.Namespace) -> list[Fate]:
     if given.workers is not None:
         number("--workers", given.workers, 0, 1000, "processes; 0 works in this one")
     out = given.out or given.folder / "fitted"
-    facts = {name: getattr(given, name) for name in ("stature_cm", "weight_kg", "sex")}
+    facts = {name: getattr(given, name) for name in FACTS}
     settings = Settings(
         str(find(given.body).resolve()), given.definition, weights=given.weights, regressor=given.regressor
     )

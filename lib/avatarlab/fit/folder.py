@@ -128,7 +128,7 @@ def _facts(written: Mapping[str, str]) -> dict:
 def _write(work: Path, body: Body, outsider: outside.Regressor | None, person: Subject, one: Job) -> None:
     """Fit and write into ``work``."""
     settings = one.settings
-    seen, guess = outside.looked(person.photos, outsider)
+    seen, guess = outside.looked(person.photos, outsider, person.clothes)
     result = fit(
         tuple(seen.values()), person.stature_m, body, person.weight_kg, person.sex, settings.seed,
         steps=settings.steps, guess=guess, weights=settings.weights,

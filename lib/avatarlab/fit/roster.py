@@ -12,7 +12,7 @@ from avatarlab.fit.subjects import KEYS, VIEWS, is_name
 
 TABLE = "people.csv"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-FACTS = ("stature_cm", "weight_kg", "sex")
+FACTS = ("stature_cm", "weight_kg", "sex", "clothes")
 MAX_BYTES, MAX_PEOPLE = 10_000_000, 100_000
 
 

@@ -1,8 +1,9 @@
 """Who is to be fitted: the entries of params.yaml checked, their photos decoded and observed.
 
-An entry holds ``name``, ``front`` and/or ``side``, ``stature_cm``, optionally ``weight_kg`` and ``sex``. A photo is a
-path (relative to the project), ``skimage:<picture>`` (only ``astronaut``), or ``rendered:<seed>`` as ``front``: a
-made-up person with both views, whose stature, sex and truth are known.
+An entry holds ``name``, ``front`` and/or ``side``, ``stature_cm``, optionally ``weight_kg``, ``sex`` and ``clothes`` (minimal,
+tight, or any, which is assumed). A photo is a path (relative to the project), ``skimage:<picture>`` (only ``astronaut``),
+or ``rendered:<seed>`` as ``front``: a made-up person with both views, clothed in paint, whose stature, sex and truth are
+known.
 """
 
 import difflib
@@ -19,9 +20,10 @@ from avatarlab.errors import InputError
 from avatarlab.fit.fitting import check_person
 from avatarlab.people.rendered import Rendered, rendered_person
 from avatarlab.photo import Observation, Photo, decode, observe
+from avatarlab.photo.observation import CLOTHES
 
 VIEWS = ("front", "side")
-KEYS = ("name", *VIEWS, "stature_cm", "weight_kg", "sex")
+KEYS = ("name", *VIEWS, "stature_cm", "weight_kg", "sex", "clothes")
 PICTURES = ("astronaut",)
 
 
@@ -35,10 +37,11 @@ class Subject:
     weight_kg: float | None
     sex: str
     truth: Rendered | None = None
+    clothes: str = "any"
 
     def observe(self) -> dict[str, Observation]:
         """Look at every photo; InputError where one shows nobody."""
-        return {view: observe(photo, view) for view, photo in self.photos.items()}
+        return {view: observe(photo, view).worn(self.clothes) for view, photo in self.photos.items()}
 
 
 def read(entries: Sequence[Mapping], body: Body) -> list[Subject]:
@@ -91,7 +94,10 @@ def subject(entry: Mapping, opened: Callable[[str], Photo]) -> Subject:
     stature_cm, weight, sex = entry["stature_cm"], entry.get("weight_kg"), entry.get("sex") or "unknown"
     stature_m = check_person(stature_cm, weight, sex)
     photos = {view: opened(str(entry[view])) for view in VIEWS if entry.get(view)}
-    return Subject(str(entry["name"]), photos, stature_m, weight, sex)
+    clothes = str(entry.get("clothes") or "any")
+    if clothes not in CLOTHES:
+        raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
+    return Subject(str(entry["name"]), photos, stature_m, weight, sex, clothes=clothes)
 
 
 def _rendered(name: str, source: str, body: Body) -> Subject:
@@ -100,7 +106,7 @@ def _rendered(name: str, source: str, body: Body) -> Subject:
         raise InputError(f"front: got {source!r}, expected `rendered:` and a whole number, such as `rendered:7`.")
     made = rendered_person(body, int(seed))
     photos = {view: shot.photo for view, shot in made.shots.items()}
-    return Subject(name, photos, made.stature_m, None, made.sex, made)
+    return Subject(name, photos, made.stature_m, None, made.sex, made, "minimal")
 
 
 def _photo(source: str) -> Photo:

@@ -1,6 +1,6 @@
 """``Observation``: what one photo shows, frozen, in one npz with a JSON header and no pickle."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ SCHEMA = "avatarlab.observation/2"
 CAPTURES = ("studio", "everyday", "photo")
 """How an outline came about, which decides how far it is trusted: ``studio`` is an exact mask of tight clothes,
 ``everyday`` any other mask of clothed people, ``photo`` what ``observe`` found in a picture."""
+CLOTHES = {"any": "photo", "tight": "everyday", "minimal": "studio"}
+"""What somebody wears in a photograph -> the capture it counts as: tight clothes leave some millimetres of air, minimal
+ones (swimwear, leggings) none, any may hide a hand's breadth at the waist."""
 PART_NAMES = ("background", "head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
 
 
@@ -98,6 +101,12 @@ class Observation:
     def part(self, *names: str) -> np.ndarray:
         """Return the mask (H, W) bool of the named parts together."""
         return np.isin(self.parts, [PART_NAMES.index(name) for name in names])
+
+    def worn(self, clothes: str) -> "Observation":
+        """Return the observation with the capture that ``clothes``, one of CLOTHES, make it."""
+        if clothes not in CLOTHES:
+            raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
+        return replace(self, capture=CLOTHES[clothes])
 
     def save(self, path: str | Path) -> None:
         """Write one npz; equal observations give equal bytes."""

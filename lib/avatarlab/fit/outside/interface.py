@@ -47,13 +47,15 @@ def load(kind: str, body: Body, folder=None) -> Regressor | None:
 
 
 def looked(
-    photos: Mapping[str, Photo], regressor: Regressor | None = None
+    photos: Mapping[str, Photo], regressor: Regressor | None = None, clothes: str = "any"
 ) -> tuple[dict[str, Observation], Guess | None]:
     """What the photos of one person, by view, show, and the regressor's guess (None: ``fit`` shall choose)."""
     if regressor is None:
-        return {view: observe(photo, view) for view, photo in photos.items()}, None
+        return {view: observe(photo, view).worn(clothes) for view, photo in photos.items()}, None
     found = {view: regressor(photo, view) for view, photo in photos.items()}
-    return {view: seen for view, (seen, _) in found.items()}, together([guess for _, guess in found.values()])
+    return {view: seen.worn(clothes) for view, (seen, _) in found.items()}, together(
+        [guess for _, guess in found.values()]
+    )
 
 
 def together(guesses: list[Guess | None]) -> Guess | None:
