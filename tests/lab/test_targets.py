@@ -57,6 +57,12 @@ def test_table_is_red_where_short_and_escapes():
     assert targets.PALETTE["green"] not in page
 
 
+def test_many_figures_without_a_target_are_cut_short_and_counted():
+    figures = {"a": {f"n{k:03d}": k for k in range(targets.SHOWN + 5)} | {"y": 0}}
+    page = targets.table(targets.compare(figures, {"a": {"y": {"at_most": 1}}}))
+    assert page.count("<tr style") == targets.SHOWN + 1 and "and 5 more in reports/metrics/a.json" in page
+
+
 def test_files_are_read_and_absent_ones_left_out(tmp_path):
     (tmp_path / "10_body.json").write_text('{"a": 1}')
     assert targets.figures(tmp_path, ["10_body", "40_measure"]) == {"10_body": {"a": 1}}

@@ -80,18 +80,30 @@ def flat(values: dict[str, dict], rows: list[Row]) -> dict:
     }
 
 
+SHOWN = 30
+"""Figures of a stage without a target that the table shows; a benchmark has hundreds."""
+
+
 def table(rows: list[Row]) -> str:
-    """Return the rows as one HTML table, green where met, red where short."""
-    lines, stage = [], None
-    for row in rows:
-        if row.stage != stage:
-            lines.append(f'<tr><th colspan="4">{html.escape(row.stage.replace("_", " "))}</th></tr>')
-            stage = row.stage
-        mark, color = {None: ("", "inherit"), True: ("✓", PALETTE["green"]), False: ("✗", PALETTE["red"])}[row.met]
-        cells = [row.key.replace("_", " "), _text(row.value), row.target, mark]
-        inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        lines.append(f'<tr style="color: {color}">{inner}</tr>')
+    """Return the rows as one HTML table, green where met, red where short; of many figures without a target the first."""
+    lines = []
+    for stage in dict.fromkeys(row.stage for row in rows):
+        mine = [row for row in rows if row.stage == stage]
+        free = [row for row in mine if row.met is None]
+        lines.append(f'<tr><th colspan="4">{html.escape(stage.replace("_", " "))}</th></tr>')
+        lines += [_line(row) for row in mine if row.met is not None] + [_line(row) for row in free[:SHOWN]]
+        if len(free) > SHOWN:
+            words = f"and {len(free) - SHOWN} more in reports/metrics/{stage}.json"
+            lines.append(f'<tr><td colspan="4">{html.escape(words)}</td></tr>')
     return f"<table><tr><th>figure</th><th>is</th><th>target</th><th></th></tr>{''.join(lines)}</table>"
+
+
+def _line(row: Row) -> str:
+    """One figure as a row of the table."""
+    mark, color = {None: ("", "inherit"), True: ("✓", PALETTE["green"]), False: ("✗", PALETTE["red"])}[row.met]
+    cells = [row.key.replace("_", " "), _text(row.value), row.target, mark]
+    inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+    return f'<tr style="color: {color}">{inner}</tr>'
 
 
 def _text(value) -> str:
