@@ -88,7 +88,7 @@ def test_a_body_reads_what_the_population_knows(body, person):
 
 def test_a_search_is_read(found):
     one = readings_of(found)
-    assert one.capture == "photo" and one.inputs == "front_side" and set(one.misfit) == {"front", "side"}
+    assert one.capture == "studio" and one.inputs == "front_side" and set(one.misfit) == {"front", "side"}
     assert all(0 < one.sd[name] < 0.1 for name in TAPES) and one.sd["stature"] < 1e-4
     assert one.value["stature"] == pytest.approx(found.search.stature_m, abs=2e-5)
 

@@ -20,6 +20,10 @@ from avatarlab.fit.subjects import read
         ([{"name": "x", "front": "lib", "stature_cm": 175}], "subjects.x: .*folder"),
         ([{"name": "x", "front": "README.md", "stature_cm": 175}], "subjects.x: .*text file"),
         ([{"name": "x", "front": "skimage:cat", "stature_cm": 175}], "expected skimage:astronaut"),
+        (
+            [{"name": "x", "front": "skimage:astronaut", "stature_cm": 175, "clothes": "coat"}],
+            "subjects.x: clothes: got 'coat'",
+        ),
         ([{"name": "x", "front": "rendered:one"}], "expected `rendered:`"),
         ([{"name": "x", "front": "rendered:1"}, {"name": "x", "front": "rendered:2"}], "is there twice"),
     ],
@@ -38,4 +42,5 @@ def test_sources(body):
         body,
     )
     assert set(made.photos) == {"front", "side"} and made.truth.stature_m == made.stature_m
+    assert (made.clothes, real.clothes) == ("minimal", "any")
     assert real.photos["front"].rgb.shape == (512, 512, 3) and real.sex == "unknown" and real.stature_m == 1.68

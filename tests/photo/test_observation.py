@@ -55,6 +55,19 @@ def test_wrong_shapes_are_refused(field, value):
         dataclasses.replace(seen("astronaut"), **{field: value})
 
 
+def test_clothes_decide_what_it_counts_as():
+    one = seen("astronaut")
+    assert [one.worn(clothes).capture for clothes in ("any", "tight", "minimal")] == [
+        "photo",
+        "everyday",
+        "studio",
+    ]
+    with pytest.raises(InputError, match="clothes: got 'coat'"):
+        one.worn("coat")
+    with pytest.raises(InputError, match="capture: got 'film'"):
+        dataclasses.replace(one, capture="film")
+
+
 def test_it_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         seen("astronaut").view = "side"

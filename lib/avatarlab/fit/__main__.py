@@ -13,7 +13,8 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from avatarlab.body.model import find
@@ -67,9 +68,9 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = arguments().parse_args(argv)
-    logging.getLogger("avatarlab").setLevel(logging.ERROR)
     try:
-        people = _fitted(given)
+        with _only_errors():
+            people = _fitted(given)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; finished people are kept, run it again for the rest.\n")
         return 130
@@ -77,6 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return int(any(fate.state == "failed" for fate in people))
+
+
+@contextmanager
+def _only_errors() -> Iterator[None]:
+    """The lab's warnings stand in quality.json; among the lines of a folder they would drown what matters."""
+    log = logging.getLogger("avatarlab")
+    former = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(former)
 
 
 def _fitted(given: argparse.Namespace) -> list[Fate]:

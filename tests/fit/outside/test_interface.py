@@ -25,19 +25,26 @@ def test_guesses_of_two_photos_become_one():
     assert outside.together([guess(1.0), None]) is None and outside.together([]) is None
 
 
+class Seen(str):
+    """What a photo shows, as words; ``worn`` adds the clothes."""
+
+    def worn(self, clothes):
+        return f"{self}, {clothes}"
+
+
 def test_without_a_regressor_photos_are_only_observed(monkeypatch):
-    monkeypatch.setattr(interface, "observe", lambda photo, view: f"{photo} from {view}")
-    assert outside.looked({"front": "a", "side": "b"}) == ({"front": "a from front", "side": "b from side"}, None)
+    monkeypatch.setattr(interface, "observe", lambda photo, view: Seen(f"{photo} from {view}"))
+    wanted = {"front": "a from front, tight", "side": "b from side, tight"}
+    assert outside.looked({"front": "a", "side": "b"}, clothes="tight") == (wanted, None)
 
 
 def test_with_one_every_photo_is_asked():
     def regressor(photo, view):
-        return f"{photo} {view}", guess(float(len(photo)))
+        return Seen(f"{photo} {view}"), guess(float(len(photo)))
 
     seen, found = outside.looked({"front": "a", "side": "bbb"}, regressor)
-    assert (
-        seen == {"front": "a front", "side": "bbb side"} and float(found.betas[0]) == 2 and len(found.views) == 2
-    )
+    assert seen == {"front": "a front, any", "side": "bbb side, any"}
+    assert float(found.betas[0]) == 2 and len(found.views) == 2
 
 
 def test_boxes_and_places():
