@@ -18,6 +18,7 @@ import torch
 from avatarlab.body import Body
 from avatarlab.fit import fit
 from avatarlab.fit.guess import first_guess, place
+from avatarlab.fit.outside import looked
 from avatarlab.fit.subjects import read
 from avatarlab.fit.target import target
 
@@ -50,7 +51,7 @@ def main(repeats: int) -> dict:
     torch.set_num_threads(1)
     body = Body.load()
     person = read(PERSON, body)[0]
-    views = tuple(person.observe().values())
+    views = tuple(looked(person.photos, clothes=person.clothes)[0].values())
     found = {
         "observe_two_photos_s": seconds(person.observe, repeats),
         "fit_two_views_s": seconds(lambda: fit(views, person.stature_m, body, sex=person.sex), repeats),

@@ -62,8 +62,12 @@ def test_a_signal_waits_until_all_is_in_place(moves, tmp_path, monkeypatch):
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", signalling)
-    with pytest.raises(KeyboardInterrupt):
-        publish.publish(moves)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores Ctrl-C
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            publish.publish(moves)
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert tree(tmp_path / "place") == {"out/new.txt": "new", "report.html": "new"}
 
 

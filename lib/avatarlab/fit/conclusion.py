@@ -10,7 +10,7 @@ from avatarlab import weights as disk
 from avatarlab.body import Body
 from avatarlab.fit.found import Found
 from avatarlab.fit.hidden import hidden
-from avatarlab.fit.nudge import DOUBLE, STATURE_SLACK_M, Nudged, nudged, standing, taped
+from avatarlab.fit.nudge import DOUBLE, STATURE_SLACK_M, Nudged, nudged, spreads_m, standing
 from avatarlab.fit.posterior import NAME, STAGE, Estimate, Posterior, plain
 from avatarlab.fit.readings import Readings, read
 from avatarlab.fit.shape import Stature, to_stature
@@ -41,8 +41,7 @@ def readings_of(found: Found) -> Readings:
     """What a search read: of the least trusted of its photos, from its mesh, its certainty and the first guess."""
     body, betas = found.search.body, found.state.betas
     seen = [aim.observation for aim in found.targets]
-    slope = taped(body, betas).slope
-    spread, prior = (_spread(slope, covariance) for covariance in (found.covariance, found.before))
+    spread, prior = (_spread(found.taped.slope, covariance) for covariance in (found.covariance, found.before))
     why, unread = hidden(seen, spread, prior)
     views = {"side" if one.view == "side" else "front" for one in seen}
     guess = found.guess.tapes_m if found.guess and found.guess.tapes_m else {}
@@ -61,8 +60,7 @@ def readings_of(found: Found) -> Readings:
 
 def _spread(slope: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (m) of the 16 tapes with slopes (16, S)."""
-    sd = ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
-    return {name: round(x, 6) for name, x in zip(MEASURES, sd.tolist(), strict=True)}
+    return {name: round(x, 6) for name, x in zip(MEASURES, spreads_m(slope, covariance).tolist(), strict=True)}
 
 
 def learned(body: Body, weights: str) -> Posterior | None:

@@ -81,7 +81,8 @@ def fit(
     same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, of network and posterior.
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
     ``steps`` of outline fitting (at least 1); fewer are faster and coarser. ``guess``: a Guess to start from,
-    "starts" for several starts, "network" or None for the network's, several starts where its weights are absent.
+    "starts" for several starts, "network" for the network's, None for the network's where it is the better start and its
+    weights are there (``guess.given``), else several starts.
     """
     observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
     posterior = learned(body, weights)

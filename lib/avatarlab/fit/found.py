@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from avatarlab.body import Body
 from avatarlab.fit import shape
 from avatarlab.fit.clothing import clothed, regions
 from avatarlab.fit.guess import Guess, given
+from avatarlab.fit.nudge import Tapes, taped
 from avatarlab.fit.search import Search
 from avatarlab.fit.solve import shape_system
 from avatarlab.fit.state import State, camera
@@ -41,6 +43,11 @@ class Found:
     def targets(self) -> tuple[Target, ...]:
         """The observations at working size."""
         return self.search.targets
+
+    @cached_property
+    def taped(self) -> Tapes:
+        """The 16 tapes of the found body and their slopes."""
+        return taped(self.search.body, self.state.betas)
 
     @property
     def clothed(self) -> dict[str, str]:

@@ -66,6 +66,11 @@ def taped(body: Body, betas: Tensor) -> Tapes:
     return Tapes(torch.cat(values).detach().double(), slope.double())
 
 
+def spreads_m(slope: Tensor, covariance: Tensor) -> Tensor:
+    """Standard deviation (16,) m of tapes with slopes (16, S), for a shape of covariance (S, S), to first order."""
+    return ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
+
+
 @dataclass(frozen=True, eq=False)
 class Nudged:
     """The moved betas (S,), their covariance (S, S) that agrees with the tapes', and off_m: tape -> m still missing."""

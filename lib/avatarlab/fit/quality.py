@@ -9,7 +9,8 @@ from avatarlab.body import Body
 from avatarlab.fit import contours, evidence
 from avatarlab.fit.conclusion import Concluded
 from avatarlab.fit.found import Found
-from avatarlab.fit.nudge import taped
+from avatarlab.fit.hidden import VAGUE_SHARE
+from avatarlab.fit.nudge import spreads_m, taped
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, imaged, keypoint_moves
 from avatarlab.measure import MEASURES
@@ -21,8 +22,6 @@ MAX_PRIOR_DISTANCE = 7.0
 MAX_STATURE_MM = 0.1
 LOOSE_M = 0.012
 """Mean distance by which the photo's outline stands off the fitted body at trunk and legs before clothes are suspected."""
-UNKNOWN_SHARE = 0.75
-"""A tape whose SD is more than this share of the population's (given stature) was not seen in the photo."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +87,16 @@ def tape_sd_cm(body: Body, betas: Tensor, covariance: Tensor) -> dict[str, float
 
 def _spreads(slope: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (cm) of the 16 tapes with slopes (16, S)."""
-    sd = 100 * ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
-    return {name: round(x, 3) for name, x in zip(MEASURES, sd.tolist(), strict=True)}
+    sd_cm = 100 * spreads_m(slope, covariance)
+    return {name: round(x, 3) for name, x in zip(MEASURES, sd_cm.tolist(), strict=True)}
 
 
 def judged(found: Found, end: Concluded) -> Quality:
     """The whole report: of the search's body against the photos, of the last one's stature and tapes."""
     search, state = found.search, found.state
     views = tuple(view_quality(search, state, number) for number in range(len(state.views)))
-    slope = taped(search.body, state.betas).slope
-    after, prior = _spreads(slope, found.covariance), _spreads(slope, found.before)
-    unseen = tuple(name for name in after if name != "stature" and after[name] > UNKNOWN_SHARE * prior[name])
+    after, prior = (_spreads(found.taped.slope, covariance) for covariance in (found.covariance, found.before))
+    unseen = tuple(name for name in after if name != "stature" and after[name] > VAGUE_SHARE * prior[name])
     residual = 1000 * abs(float(search.stature(end.body.betas).detach()) - search.stature_m)
     distance = round(search.prior.distance(state.betas), 3)
     reasons = tuple(_reasons(views, distance, residual))

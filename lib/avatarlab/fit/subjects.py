@@ -19,8 +19,8 @@ from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.fit.fitting import check_person
 from avatarlab.people.rendered import Rendered, rendered_person
-from avatarlab.photo import Observation, Photo, decode, observe
-from avatarlab.photo.observation import CLOTHES
+from avatarlab.photo import Photo, decode
+from avatarlab.photo.observation import capture_of
 
 VIEWS = ("front", "side")
 KEYS = ("name", *VIEWS, "stature_cm", "weight_kg", "sex", "clothes")
@@ -38,10 +38,6 @@ class Subject:
     sex: str
     truth: Rendered | None = None
     clothes: str = "any"
-
-    def observe(self) -> dict[str, Observation]:
-        """Look at every photo; InputError where one shows nobody."""
-        return {view: observe(photo, view).worn(self.clothes) for view, photo in self.photos.items()}
 
 
 def read(entries: Sequence[Mapping], body: Body) -> list[Subject]:
@@ -95,8 +91,7 @@ def subject(entry: Mapping, opened: Callable[[str], Photo]) -> Subject:
     stature_m = check_person(stature_cm, weight, sex)
     photos = {view: opened(str(entry[view])) for view in VIEWS if entry.get(view)}
     clothes = str(entry.get("clothes") or "any")
-    if clothes not in CLOTHES:
-        raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
+    capture_of(clothes)  # refuses what is unknown before the first photo is looked at
     return Subject(str(entry["name"]), photos, stature_m, weight, sex, clothes=clothes)
 
 

@@ -19,6 +19,13 @@ ones (swimwear, leggings) none, any may hide a hand's breadth at the waist."""
 PART_NAMES = ("background", "head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
 
 
+def capture_of(clothes: str) -> str:
+    """Return the capture that a photograph of somebody in ``clothes`` counts as; InputError for what is not in CLOTHES."""
+    if clothes not in CLOTHES:
+        raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
+    return CLOTHES[clothes]
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something about the photo that the user should know: a code for programs, a sentence for people."""
@@ -104,9 +111,7 @@ class Observation:
 
     def worn(self, clothes: str) -> "Observation":
         """Return the observation with the capture that ``clothes``, one of CLOTHES, make it."""
-        if clothes not in CLOTHES:
-            raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
-        return replace(self, capture=CLOTHES[clothes])
+        return replace(self, capture=capture_of(clothes))
 
     def save(self, path: str | Path) -> None:
         """Write one npz; equal observations give equal bytes."""
