@@ -12,6 +12,7 @@ import resource
 import statistics
 import sys
 import time
+from functools import partial
 
 import torch
 
@@ -51,9 +52,10 @@ def main(repeats: int) -> dict:
     torch.set_num_threads(1)
     body = Body.load()
     person = read(PERSON, body)[0]
-    views = tuple(looked(person.photos, clothes=person.clothes)[0].values())
+    look = partial(looked, person.photos, clothes=person.clothes)
+    views = tuple(look()[0].values())
     found = {
-        "observe_two_photos_s": seconds(person.observe, repeats),
+        "observe_two_photos_s": seconds(look, repeats),
         "fit_two_views_s": seconds(lambda: fit(views, person.stature_m, body, sex=person.sex), repeats),
         "fit_front_only_s": seconds(lambda: fit(views[:1], person.stature_m, body, sex=person.sex), repeats),
     }
