@@ -1,0 +1,1 @@
+"""Clips in AMASS form and full-body motion from three trackers."""
