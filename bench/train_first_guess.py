@@ -10,7 +10,6 @@ The committed weights took 22 minutes of half a core of an AMD EPYC with AVX-512
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import torch
 
@@ -18,7 +17,8 @@ from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.fit.guess import place
 from avatarlab.fit.regressor.publishing import publish
-from avatarlab.fit.regressor.training import Settings, forget, train
+from avatarlab.fit.regressor.training import CHECKPOINT, Settings, train
+from avatarlab.lab.training import forget
 from avatarlab.people import Participants
 
 SETTINGS = Settings(rounds=20, people=512, passes=5, width=16, lined=1024, checked=96, bfloat16=True)
@@ -40,7 +40,7 @@ def main(people_file: str = "data/people/participants.npz", folder: str = ".run/
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout
     publish(place("pretrained"), module, body, people, metrics, commit.strip())
-    forget(Path(ROOT / folder))
+    forget(ROOT / folder, CHECKPOINT)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.network import Regressor
 from avatarlab.fit.regressor.publishing import publish
 from avatarlab.fit.regressor.scoring import shown
-from avatarlab.fit.regressor.training import Settings, forget, rate, train
+from avatarlab.fit.regressor.training import CHECKPOINT, Settings, train
+from avatarlab.lab.training import forget, rate
 
 TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
 
@@ -62,7 +63,7 @@ def test_other_settings_begin_anew(open_body, trained):
 def test_forgetting_drops_the_checkpoint(tmp_path):
     for name in (training.CHECKPOINT, training.IDENTITY, "events"):
         (tmp_path / name).touch()
-    forget(tmp_path)
+    forget(tmp_path, CHECKPOINT)
     assert [path.name for path in tmp_path.iterdir()] == ["events"]
 
 

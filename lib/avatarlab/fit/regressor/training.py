@@ -6,8 +6,6 @@ on as if it had not been. On one CPU thread equal settings give equal weights, b
 
 import copy
 import hashlib
-import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -17,12 +15,10 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from avatarlab.body import Body
-from avatarlab.files import write_json
 from avatarlab.fit.guess import FirstGuess
 from avatarlab.fit.regressor import hard, overlay, scoring
 from avatarlab.fit.regressor.draws import Shapes
@@ -31,13 +27,12 @@ from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.network import Regressor
 from avatarlab.fit.regressor.sampling import Batch, Sampler, partly_seen, rows
 from avatarlab.fit.regressor.wide import widened
+from avatarlab.lab.training import Tell, rate, resumable, trainer
 from avatarlab.people import Participants
 
 WEIGHT_DECAY = 1e-4
 CLIP = 5.0
-WARM = 0.05
-"""Share of the steps over which the learning rate rises; then it falls as a cosine."""
-CHECKPOINT, IDENTITY = "round.ckpt", "run.json"
+CHECKPOINT = "round.ckpt"
 KNOWN = 200
 VALIDATION_SEED, LINE_SEED = 2**31, 2**31 + 1
 
@@ -184,24 +179,6 @@ class Training(lightning.LightningModule):
         self.history = checkpoint["history"]
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the learning rate at a step: up linearly, down as a cosine."""
-    warm = max(1.0, WARM * steps)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, steps - warm))))
-
-
-class Tell(Callback):
-    """Calls ``tell(step, steps, loss)`` after every step."""
-
-    def __init__(self, tell: Callable[[int, int, float], None], steps: int):
-        self.tell, self.steps = tell, steps
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, number) -> None:
-        self.tell(trainer.global_step, self.steps, float(outputs["loss"]))
-
-
 def train(
     body: Body,
     settings: Settings,
@@ -219,25 +196,20 @@ def train(
     sampler, network = Sampler(widened(body, people)), Regressor(settings.width)
     network.encoder.bfloat16 = settings.bfloat16
     module = Training(network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings)
-    made, checkpoint = Made(sampler, settings), _checkpoint(folder, identity(body, settings, people))
+    made, checkpoint = Made(sampler, settings), resumable(folder, identity(body, settings, people), CHECKPOINT)
     made.setup()
     module.checked, module.known = made.checked, sampler.draws(np.random.default_rng(settings.seed), KNOWN)
     if checkpoint is None and settings.start:
         network.load_state_dict(FirstGuess.load(settings.start).network.state_dict())
     elif checkpoint is None:
         fit_line(network, made.made((settings.seed, LINE_SEED), settings.lined), settings.seed)
-    trainer = _trainer(settings, folder, [Tell(tell, settings.steps)] if tell else [], stop_after)
-    trainer.fit(module, made, ckpt_path=checkpoint, weights_only=False)
+    _trainer(settings, folder, [Tell(tell, settings.steps)] if tell else [], stop_after).fit(
+        module, made, ckpt_path=checkpoint, weights_only=False
+    )
     if settings.devices > 1:  # the processes that trained are gone, and the history with them
         module.history = torch.load(folder / CHECKPOINT, weights_only=False)["history"]
     network.to("cpu").eval()
     return module
-
-
-def forget(folder: Path) -> None:
-    """Drop the checkpoint of a finished run, so that the next one begins anew."""
-    for name in (CHECKPOINT, IDENTITY):
-        (folder / name).unlink(missing_ok=True)
 
 
 def identity(body: Body, settings: Settings, people: Participants | None) -> dict:
@@ -250,23 +222,8 @@ def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], stop_a
     saved = ModelCheckpoint(
         folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False, save_on_train_epoch_end=True
     )
-    return lightning.Trainer(
-        accelerator="gpu" if settings.device == "cuda" else "cpu", devices=settings.devices,
-        # Forked: notebooks cannot be started a second time by another process.
-        strategy="ddp_notebook" if settings.devices > 1 else "auto", use_distributed_sampler=False,
-        max_epochs=settings.rounds if stop_after is None else min(settings.rounds, stop_after),
-        gradient_clip_val=CLIP, callbacks=[saved, *callbacks], logger=TensorBoardLogger(folder, name="", version=""),
-        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, log_every_n_steps=1,
-        enable_progress_bar=False, enable_model_summary=False,
+    rounds = settings.rounds if stop_after is None else min(settings.rounds, stop_after)
+    return trainer(
+        folder, settings.device, settings.devices, CLIP, [saved, *callbacks], max_epochs=rounds,
+        reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
     )  # fmt: skip
-
-
-def _checkpoint(folder: Path, run: dict) -> Path | None:
-    """The checkpoint to go on from, if the run in ``folder`` is this one; else begin there anew."""
-    kept, saved = folder / IDENTITY, folder / CHECKPOINT
-    if saved.is_file() and kept.is_file() and json.loads(kept.read_text()) == run:
-        return saved
-    folder.mkdir(parents=True, exist_ok=True)
-    saved.unlink(missing_ok=True)
-    write_json(kept, run)
-    return None
