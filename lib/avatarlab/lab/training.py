@@ -120,7 +120,7 @@ def train(
     callbacks = [Tell(tell, schedule.steps)] if tell else []
     saved = ModelCheckpoint(
         folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False,
-        every_n_train_steps=min(schedule.checkpoint_every, stop_after or schedule.steps), save_on_train_epoch_end=False,
+        every_n_train_steps=schedule.checkpoint_every, save_on_train_epoch_end=False,
     )  # fmt: skip
     steps = schedule.steps if stop_after is None else min(schedule.steps, stop_after)
     runner = trainer(
@@ -133,6 +133,7 @@ def train(
         max_epochs=-1,
     )
     runner.fit(module, DataLoader(range(10**9), batch_size=1), ckpt_path=begun, weights_only=False)
+    runner.save_checkpoint(folder / CHECKPOINT)
     if schedule.devices > 1:  # the processes that trained are gone, and the history with them
         module.history = torch.load(folder / CHECKPOINT, weights_only=False)["history"]
     module.to("cpu").eval()

@@ -14,8 +14,7 @@ from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.network import Regressor
 from avatarlab.fit.regressor.publishing import publish
 from avatarlab.fit.regressor.scoring import shown
-from avatarlab.fit.regressor.training import CHECKPOINT, Settings, train
-from avatarlab.lab.training import forget, rate
+from avatarlab.fit.regressor.training import Settings, train
 
 TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
 
@@ -53,18 +52,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(open_body, trained, tmp_path):
         assert torch.equal(value, numbers(resumed)[name]), name
 
 
-def test_other_settings_begin_anew(open_body, trained):
+def test_other_settings_or_another_body_are_another_run(open_body):
     run = training.identity(open_body, TINY, None)
-    assert training._checkpoint(trained[1], run) is not None
-    other = training.identity(open_body, replace(TINY, seed=8), None)
-    assert training._checkpoint(trained[1], other) is None and not (trained[1] / training.CHECKPOINT).exists()
-
-
-def test_forgetting_drops_the_checkpoint(tmp_path):
-    for name in (training.CHECKPOINT, training.IDENTITY, "events"):
-        (tmp_path / name).touch()
-    forget(tmp_path, CHECKPOINT)
-    assert [path.name for path in tmp_path.iterdir()] == ["events"]
+    assert run == training.identity(open_body, TINY, None)
+    assert run != training.identity(open_body, replace(TINY, seed=8), None)
 
 
 def test_tensorboard_gets_curves_and_overlays(trained):
@@ -74,11 +65,6 @@ def test_tensorboard_gets_curves_and_overlays(trained):
     log.Reload()
     assert {"train/loss", "train/tape", "validation/pose_deg"} <= {*log.Tags()["scalars"]}
     assert log.Tags()["images"] == ["validation"]
-
-
-def test_the_rate_rises_and_falls():
-    rates = [rate(step, 100) for step in range(100)]
-    assert rates[0] < rates[3] < rates[5] == pytest.approx(1.0, abs=0.01) and rates[99] < 0.02
 
 
 def test_equal_weights_give_equal_files_that_load(open_body, trained, tmp_path):
