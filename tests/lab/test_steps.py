@@ -11,7 +11,7 @@ pytest.importorskip("lightning", reason="lightning is not installed; it is in th
 from avatarlab.lab import training
 from avatarlab.lab.training import CHECKPOINT, IDENTITY, Schedule, Steps, forget, rate, resumable, train
 
-SCHEDULE = Schedule(steps=30, batch=16, learning_rate=0.05, checkpoint_every=10)
+SCHEDULE = Schedule(steps=30, batch=16, learning_rate=0.3, checkpoint_every=10)
 
 
 class Line(Steps):
