@@ -3,12 +3,14 @@
 body = view.mesh(vertices, faces)
 view.show(view.plot(body, view.points(joints, size_m=0.02)))
 view.move(body, other_vertices)       # live: the mesh moves in place
+view.show(view.player({"truth": places, "ours": others}, edges, rate=60))    # plays, in a report too
 """
 
 import html
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 
 import fast_simplification
 import k3d
@@ -24,6 +26,34 @@ warnings.filterwarnings("ignore", message="Given trait value dtype", module="tra
 
 TRIANGLES = 10_000
 """Triangles kept of a mesh in a report; more only make the page heavy."""
+
+KEYFRAMES_PER_S = 15
+"""Of a player; k3d draws straight lines between them, and every one takes its bytes in a report."""
+
+_GRAIN = 2048
+"""Steps a metre to which a player's points are rounded, so that they pack."""
+
+CAST = ("grey", "blue", "orange", "green", "purple", "red")
+"""Colours of the figures of a player, in turn; of several the first is the reference."""
+
+PLAYER_BAR = """
+const bar = document.body.appendChild(document.createElement('div'));
+bar.style = 'position:absolute;left:12px;right:12px;bottom:8px;display:flex;gap:8px;font:13px sans-serif;z-index:999';
+bar.innerHTML = '<button></button><input type="range" min="0" value="0" step="any" style="flex:1"><span></span>';
+const [button, slider, label] = bar.children;
+slider.max = LAST;
+button.onclick = () => K3DInstance.autoPlayed ? K3DInstance.stopAutoPlay() : K3DInstance.startAutoPlay();
+slider.oninput = () => { K3DInstance.stopAutoPlay(); K3DInstance.setTime(parseFloat(slider.value)); };
+(function follow() {
+    const time = K3DInstance.parameters.time;
+    button.textContent = K3DInstance.autoPlayed ? 'pause' : 'play';
+    slider.value = time;
+    label.textContent = time.toFixed(1) + ' s';
+    requestAnimationFrame(follow);
+})();
+K3DInstance.startAutoPlay();
+"""
+"""What a report's player runs beside k3d: a button, a slider of seconds up to LAST, and off it goes."""
 
 
 def in_report() -> bool:
@@ -72,6 +102,26 @@ def line(positions, width_m: float = 0.004, color: str | int = "blue", closed: b
     return k3d.line(p, width=width_m, color=rgb(color), shader="mesh")
 
 
+def player(frames, joins, rate: float, up: str = "y", height_px: int = 520, turn_deg: float = 20.0):
+    """Return a k3d plot that plays ``frames`` in a loop at ``rate`` frames a second, on a floor of 1 m squares.
+
+    frames: points (T, N, 3) in metres, or name -> points of several figures; ``joins`` are edges (E, 2) of a stick
+    figure or faces (F, 3) of a mesh, of at most TRIANGLES in a report; ``up`` 'z' turns a z-up world to stand on the
+    page. KEYFRAMES_PER_S frames a second are kept, to the half millimetre, and joined by straight lines.
+    """
+    cast = frames if isinstance(frames, Mapping) else {"": frames}
+    joins = _array(joins, np.uint32)
+    expect("joins", joins, ("E", 3 if joins.shape[-1] == 3 else 2))
+    things = [
+        _playing(_standing(points, up), joins, rate, color, name)
+        for color, (name, points) in zip(cycle(CAST[1:] if len(cast) == 1 else CAST), cast.items(), strict=False)
+    ]
+    made = plot(*things, height_px=height_px, turn_deg=turn_deg)
+    made += _floor(things)
+    made.additional_js_code = PLAYER_BAR.replace("LAST", str(made.get_time_series_range()[1]))
+    return made
+
+
 def move(thing, vertices) -> None:
     """Give a live mesh new vertices (V, 3) in metres, in place."""
     v = _array(vertices, np.float32)
@@ -95,7 +145,7 @@ def show(made) -> None:
     if in_report():
         display({"text/html": snapshot(made), "text/plain": "3D view"}, raw=True)
     else:
-        display(made)
+        display(made if made.get_time_series_range()[1] == 0 else _with_controls(made))
 
 
 def snapshot(made) -> str:
@@ -124,14 +174,63 @@ def explore(picture: Callable[..., np.ndarray], name: str, values: Sequence[floa
 
 def _camera(things, turn: float, fov_deg: float) -> list[float]:
     """Return k3d's camera (eye, target, up) that fits all things, for bodies standing along y and facing +z."""
-    corners = np.concatenate(
-        [getattr(t, "vertices", getattr(t, "positions", None)).reshape(-1, 3) for t in things]
-    )
+    corners = np.concatenate([_places(thing) for thing in things])
     low, high = corners.min(0), corners.max(0)
     target = (low + high) / 2
     distance = 0.5 * np.linalg.norm(high - low) / np.tan(np.deg2rad(fov_deg) / 2)
     eye = target + distance * np.array([np.sin(turn), 0.1, np.cos(turn)])
     return [float(x) for x in (*eye, *target, 0, 1, 0)]
+
+
+def _with_controls(made):
+    """A live plot under a button that plays and a slider of seconds."""
+    import ipywidgets as widgets
+
+    play = widgets.ToggleButton(description="play", icon="play")
+    play.observe(lambda change: made.start_auto_play() if change["new"] else made.stop_auto_play(), "value")
+    last = made.get_time_series_range()[1]
+    slider = widgets.FloatSlider(0, min=0, max=last, step=0.01, layout=widgets.Layout(width="60%"))
+    widgets.jslink((slider, "value"), (made, "time"))
+    return widgets.VBox([widgets.HBox([play, slider, widgets.Label("s")]), made])
+
+
+def _places(thing) -> np.ndarray:
+    """All points (N, 3) of a thing, of all its moments if it moves."""
+    held = getattr(thing, "vertices", getattr(thing, "positions", None))
+    return np.concatenate([x.reshape(-1, 3) for x in (held.values() if isinstance(held, dict) else [held])])
+
+
+def _standing(points, up: str) -> np.ndarray:
+    """Points (T, N, 3) m of a y-up or z-up world -> y-up."""
+    points = _array(points, np.float32)
+    expect("frames", points, ("T", "N", 3))
+    if up not in ("y", "z"):
+        raise ValueError(f"up: got {up!r}, expected 'y' or 'z'.")
+    return points if up == "y" else np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1)
+
+
+def _playing(points: np.ndarray, joins: np.ndarray, rate: float, color: str, name: str):
+    """Lines or a mesh whose vertices follow ``points`` (T, N, 3): k3d's keyframes, seconds -> vertices."""
+    count = max(2, round((len(points) - 1) / rate * KEYFRAMES_PER_S) + 1)
+    chosen = np.unique(np.linspace(0, len(points) - 1, count).round().astype(int))
+    keys = {f"{t / rate:.4f}": np.round(points[t] * _GRAIN) / np.float32(_GRAIN) for t in chosen}
+    if joins.shape[1] == 3:
+        look = {"flat_shading": False, "side": "double", "roughness": 0.8}
+        return k3d.mesh(keys, joins, color=rgb(color), name=name or None, **look)
+    return k3d.lines(
+        keys, joins, indices_type="segment", width=0.03, shader="mesh", color=rgb(color), name=name or None
+    )
+
+
+def _floor(things):
+    """Lines one metre apart at y = 0, under all that moves."""
+    corners = np.concatenate([_places(thing) for thing in things])[:, [0, 2]]
+    low, high = np.floor(corners.min(0) - 0.3), np.ceil(corners.max(0) + 0.3)
+    across = [((x, 0, low[1]), (x, 0, high[1])) for x in np.arange(low[0], high[0] + 1)]
+    along = [((low[0], 0, z), (high[0], 0, z)) for z in np.arange(low[1], high[1] + 1)]
+    ends = np.array(across + along, np.float32).reshape(-1, 3)
+    pairs = np.arange(len(ends), dtype=np.uint32).reshape(-1, 2)
+    return k3d.lines(ends, pairs, indices_type="segment", width=0.004, shader="simple", color=rgb("#c3cad3"))
 
 
 def _array(values, dtype) -> np.ndarray:
