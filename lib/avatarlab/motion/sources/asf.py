@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from avatarlab.errors import InputError
 from avatarlab.motion.recording import Recording
+from avatarlab.motion.sources.euler import euler
 from avatarlab.motion.sources.text import numbers, text_of
 
 INCH_M = 0.0254
@@ -89,8 +89,9 @@ def _degrees(word: str, where: str) -> bool:
 
 
 def _turn(letters: str, angles, degrees: bool) -> np.ndarray:
-    """Angles (..., n) about the fixed axes x, y, z in the order of ``letters`` -> rotation (..., 3, 3)."""
-    return Rotation.from_euler(letters, angles, degrees=degrees).as_matrix()
+    """Angles (T, n) about the fixed axes x, y, z, the first of ``letters`` applied first -> rotations (T, 3, 3)."""
+    angles = np.atleast_2d(np.radians(angles) if degrees else angles)
+    return euler(letters[::-1], angles[:, ::-1])
 
 
 def _letters(word: str, where: str) -> str:
@@ -110,8 +111,8 @@ def _root(lines, name: str, metres: float, degrees: bool) -> tuple[tuple[str, ..
         )
     where, words = said.get("axis", (name, ["XYZ"]))
     letters = _letters("".join(words), where)
-    place, turn = (numbers(words, where, 3) for where, words in (said.get(k, (name, "000")) for k in _SET))
-    return order, place * metres, Bone(np.zeros(3), _turn(letters, turn, degrees), letters)
+    place, turn = (numbers(words, where, 3) for where, words in (said.get(k, (name, ["0"] * 3)) for k in _SET))
+    return order, place * metres, Bone(np.zeros(3), _turn(letters, turn, degrees)[0], letters)
 
 
 def _bones(lines, name: str, metres: float, degrees: bool) -> dict[str, Bone]:
@@ -145,7 +146,7 @@ def _bone(block: dict[str, tuple[str, list[str]]], metres: float, degrees: bool)
     direction = numbers(block["direction"][1], block["direction"][0], 3)
     length = numbers(block["length"][1], block["length"][0], 1)[0]
     where, words = block["axis"]
-    axes = _turn(_letters("".join(words[3:]) or "XYZ", where), numbers(words[:3], where, 3), degrees)
+    axes = _turn(_letters("".join(words[3:]) or "XYZ", where), numbers(words[:3], where, 3), degrees)[0]
     where, words = block.get("dof", (start, []))
     turns = [word.lower() for word in words]
     if any(turn not in ("rx", "ry", "rz") for turn in turns) or len(set(turns)) < len(turns):

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from os import PathLike
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from avatarlab.errors import InputError
 from avatarlab.motion.recording import Recording
+from avatarlab.motion.sources.euler import euler
 from avatarlab.motion.sources.text import numbers, text_of
 
 CENTIMETRES = 0.01
@@ -157,5 +157,4 @@ def _turns(columns: dict[int, tuple[str, str]], values) -> np.ndarray:
     turns = [(column, axis) for column, (kind, axis) in columns.items() if kind == "rotation"]
     if not turns:
         return np.eye(3)
-    angles = values[:, [column for column, _ in turns]]
-    return Rotation.from_euler("".join(axis for _, axis in turns), angles, degrees=True).as_matrix()
+    return euler("".join(axis for _, axis in turns), np.radians(values[:, [column for column, _ in turns]]))
