@@ -56,7 +56,7 @@ def lost(trackers, device, begin, end):
 
 def test_ridge_finds_a_line_and_the_mean_does_not_care(numbers):
     left = Ridge.learn(numbers)(numbers.features) - numbers.targets
-    assert float(left.abs().max()) < 0.03 * float(numbers.targets.std(0).max())
+    assert float(left.abs().max()) < 0.1 * float(numbers.targets.std(0).max())
     assert torch.allclose(
         Mean.learn(numbers)(numbers.features[:2]), numbers.targets.mean(0).expand(2, -1), atol=1e-5
     )
