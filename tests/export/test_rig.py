@@ -63,7 +63,7 @@ def test_inverting_a_singular_blend_is_bounded():
     turn = roma.rotvec_to_rotmat(torch.tensor([[0, 0, 0.0], [0, 0, np.pi - 1e-4]]).double()).numpy()
     transforms = np.concatenate([turn, np.zeros((2, 3, 1))], axis=2)
     rest, shown = np.array([[0.1, 0, 0]]), np.array([[0.05, 0.05, 0]])
-    bind = bind_vertices(rest, shown, np.array([[0, 1]]), np.full((1, 2), 0.5), transforms)
+    bind = bind_vertices(rest, shown[None], np.array([[0, 1]]), np.full((1, 2), 0.5), transforms[None])
     assert np.linalg.norm(bind - rest) == pytest.approx(0.04)
 
 

@@ -94,4 +94,5 @@ def _describe(dtype: np.dtype, shape: tuple, count: int) -> dict:
 
 
 def _bounds(array: np.ndarray) -> dict:
-    return {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
+    rows = array.reshape(len(array), -1)
+    return {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}

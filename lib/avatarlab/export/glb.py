@@ -36,8 +36,15 @@ def write_glb(
     own skin, else a neutral tone. ``measurements``: anything JSON can hold, kept in ``asset.extras``.
     """
     lod = reduce_body(body) if lod is None else lod
-    rig = make_rig(body, person, lod, display_pose, arm_down_deg)
-    pack = Pack()
+    rig, pack = make_rig(body, person, lod, display_pose, arm_down_deg), Pack()
+    document = dressed(body, person, rig, lod, pack, skin_srgb)
+    pose = {"name": display_pose, **({"arm_down_deg": float(arm_down_deg)} if display_pose == "apose" else {})}
+    document["asset"]["extras"] = provenance(body, person, pose, measurements)
+    return written(path, document, pack, lod)
+
+
+def dressed(body, person, rig: Rig, lod: Lod, pack: Pack, skin_srgb=None) -> dict:
+    """The glTF document of a rigged body in its materials; node 0 draws it, its joints follow in file order."""
     painted = materials.eye_faces(body, lod) | materials.tongue_faces(body, lod)
     primitives = [_primitive(pack, rig, lod, ~painted, 0)]
     if painted.any():
@@ -45,10 +52,13 @@ def write_glb(
     tone = materials.skin_tone(person, skin_srgb)
     looks = [materials.skin(tone, lod.has_uv), materials.painted(lod.has_uv)][: len(primitives)]
     document = _document(body, person, rig, primitives, pack) | {"materials": looks}
-    if lod.has_uv:
-        document |= _blank_texture(pack)
-    document["asset"]["extras"] = _provenance(body, person, display_pose, arm_down_deg, measurements)
+    return document | (_blank_texture(pack) if lod.has_uv else {})
+
+
+def written(path: str | Path, document: dict, pack: Pack, lod: Lod) -> dict[str, int]:
+    """Write the file and say its ``bytes``, ``triangles`` and ``vertices``."""
     size = container.write(path, document, pack)
+    primitives = document["meshes"][0]["primitives"]
     vertices = sum(pack.accessors[p["attributes"]["POSITION"]]["count"] for p in primitives)
     return {"bytes": size, "triangles": len(lod.faces), "vertices": vertices}
 
@@ -133,9 +143,8 @@ def _rounded(values: np.ndarray) -> list[float]:
     return [float(str(x)) for x in np.asarray(values, dtype=np.float32) + np.float32(0)]
 
 
-def _provenance(body, person, display_pose: str, arm_down_deg: float, measurements: dict | None) -> dict:
+def provenance(body, person, pose: dict, measurements: dict | None) -> dict:
     """What travels in ``asset.extras`` under the key avatarlab."""
-    pose = {"name": display_pose, **({"arm_down_deg": float(arm_down_deg)} if display_pose == "apose" else {})}
     facts = {
         "units": {"length": "m", "up": "+y", "forward": "+z", "bind_pose": "T"},
         "stature_m": float(person.stature_m),

@@ -54,33 +54,54 @@ class Glb:
             values[rows] = self._view(part.values.bufferView, dtype, part.count * size).reshape(-1, size)
         return values
 
+    @property
+    def times(self) -> np.ndarray:
+        """Seconds (T,) of the frames of the file's one animation."""
+        return self.read(self.gltf.animations[0].samplers[0].input)[:, 0]
+
+    def keyframe(self, frame: int) -> dict[tuple[int, str], np.ndarray]:
+        """(node number, path) -> value of all that the animation moves, in one of its frames."""
+        moves = self.gltf.animations[0]
+        found = {}
+        for channel in moves.channels:
+            values = self.read(moves.samplers[channel.sampler].output)
+            values = values.reshape(len(self.times), -1)[frame]
+            found[channel.target.node, channel.target.path] = values
+        return found
+
     def posed(
-        self, morphs: dict[str, float] | None = None, turns: dict[str, np.ndarray] | None = None
+        self,
+        morphs: dict[str, float] | None = None,
+        turns: dict[str, np.ndarray] | None = None,
+        frame: int | None = None,
     ) -> np.ndarray:
-        """Vertices (N, 3) in metres as shown.
+        """Vertices (N, 3) in metres as shown, in ``frame`` of the animation if one is given.
 
         ``morphs``: strengths that replace the file's own; ``turns``: joint name -> rotation (3,) axis-angle in
         radians that is applied before the joint's own, in its rest axes.
         """
         points = self.attribute("POSITION").astype(np.float64)
-        shown = dict(zip((self.mesh.extras or {}).get("targetNames", []), self.mesh.weights or [], strict=False))
+        moved = {} if frame is None else self.keyframe(frame)
+        strengths = moved.get((0, "weights"), self.mesh.weights or [])
+        shown = dict(zip((self.mesh.extras or {}).get("targetNames", []), strengths, strict=False))
         for name, strength in (shown | (morphs or {})).items():
             points = points + strength * self.morph(name) if strength else points
-        world = self.world(turns or {})
+        world = self.world(turns or {}, frame)
         blend = np.stack([world[j] for j in self.gltf.skins[0].joints]) @ self.inverse_binds
         mixed = np.einsum("nk,nkab->nab", self.attribute("WEIGHTS_0"), blend[self.attribute("JOINTS_0")])
         return np.einsum("nab,nb->na", mixed[:, :3, :3], points) + mixed[:, :3, 3]
 
-    def world(self, turns: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    def world(self, turns: dict[str, np.ndarray], frame: int | None = None) -> dict[int, np.ndarray]:
         """Node number -> matrix (4, 4) to world space."""
-        world = {}
+        world, moved = {}, {} if frame is None else self.keyframe(frame)
 
         def walk(number: int, above: np.ndarray) -> None:
             node, local = self.gltf.nodes[number], np.eye(4)
-            own = roma.unitquat_to_rotmat(torch.tensor(node.rotation or [0, 0, 0, 1]).double())
+            rotation = moved.get((number, "rotation"), node.rotation or [0, 0, 0, 1])
+            own = roma.unitquat_to_rotmat(torch.tensor(rotation).double())
             extra = roma.rotvec_to_rotmat(torch.as_tensor(turns.get(node.name, np.zeros(3))).double())
             local[:3, :3] = own @ extra
-            local[:3, 3] = node.translation or [0, 0, 0]
+            local[:3, 3] = moved.get((number, "translation"), node.translation or [0, 0, 0])
             world[number] = above @ local
             for child in node.children or []:
                 walk(child, world[number])

@@ -53,17 +53,26 @@ class Rig:
 def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: float = 45.0) -> Rig:
     """Return the Rig of ``person`` on the vertices of ``lod``; bind mesh and normals come from the full body."""
     pose = display_rotvecs(person, display_pose, arm_down_deg)
-    rotations = roma.rotvec_to_rotmat(pose.double()).numpy()
+    strengths = _shown_expression(person, display_pose, len(body.expression_names))
+    return rig_for(body, person, lod, pose[None], strengths)
+
+
+def rig_for(body, person, lod: Lod, poses: torch.Tensor, strengths: np.ndarray) -> Rig:
+    """Return the Rig whose bind mesh serves ``poses`` (P, J, 3) rad best, one exactly; it shows the first of them.
+
+    ``strengths`` (E,) are the facial actions on display.
+    """
+    rotations = roma.rotvec_to_rotmat(poses.double()).numpy()
     parents = np.asarray(body.parents)
-    rest, joints, shown = _body_vertices(body, person, pose)
+    rest, joints, shown = _body_vertices(body, person, poses)
     owners, weights = heaviest(np.asarray(body.weights, dtype=np.float64)[: body.skin_count])
-    transforms = skinning_transforms(joints, parents, rotations)
+    transforms = [skinning_transforms(joints, parents, turns) for turns in rotations]
     bind = bind_vertices(rest, shown, owners, weights, transforms)
     morphs = _expression_offsets(body, person)
     normals = vertex_normals(torch.as_tensor(np.concatenate([bind[None], bind + morphs])), body.faces).numpy()
     normals = normals[:, lod.keep]
     ground = np.array([0, -rest[:, 1].min(), 0])
-    lift = -skin(bind, owners, weights, transforms)[:, 1].min() - ground[1]
+    lift = -skin(bind, owners, weights, transforms[0])[:, 1].min() - ground[1]
     return Rig(
         positions=bind[lod.keep] + ground,
         normals=normals[0],
@@ -71,11 +80,11 @@ def make_rig(body, person, lod: Lod, display_pose: str = "apose", arm_down_deg: 
         weights=weights[lod.keep],
         joints=joints + ground,
         parents=parents,
-        rotations=rotations,
+        rotations=rotations[0],
         lift=float(lift),
         morphs=morphs[:, lod.keep],
         morph_normals=normals[1:] - normals[0],
-        morph_weights=_shown_expression(person, display_pose, len(morphs)),
+        morph_weights=strengths,
     )
 
 
@@ -122,25 +131,34 @@ def skin(vertices: np.ndarray, owners: np.ndarray, weights: np.ndarray, transfor
 
 
 def bind_vertices(rest, shown, owners, weights, transforms) -> np.ndarray:
-    """Return the bind mesh (V, 3) whose skinning is exactly ``shown`` (V, 3), near the T-pose ``rest`` (V, 3).
+    """Return the bind mesh (V, 3) whose skinning by P ``transforms`` (P, J, 3, 4) is nearest to ``shown`` (P, V, 3).
 
-    Where inverting the blend would move a vertex more than 4 cm from ``rest`` (near-singular blends inside deep
-    folds), the move is cut to 4 cm, and the displayed vertex is off by what is missing.
+    One pose is met exactly, several in the least squares. Where inverting the blend would move a vertex more than
+    4 cm from the T-pose ``rest`` (near-singular blends inside deep folds), the move is cut to 4 cm, and the displayed
+    vertex is off by what is missing.
     """
-    blend = np.einsum("vk,vkab->vab", weights, transforms[owners])
-    bind = np.linalg.solve(blend[:, :, :3], (shown - blend[:, :, 3])[:, :, None])[:, :, 0]
+    blends = (np.einsum("vk,vkab->vab", weights, moves[owners]) for moves in transforms)
+    if len(shown) == 1:
+        (blend,) = blends
+        matrix, wanted = blend[:, :, :3], shown[0] - blend[:, :, 3]
+    else:
+        matrix, wanted = np.zeros((len(rest), 3, 3)), np.zeros((len(rest), 3))
+        for blend, target in zip(blends, shown, strict=True):
+            matrix += blend[:, :, :3].swapaxes(1, 2) @ blend[:, :, :3]
+            wanted += np.einsum("vab,va->vb", blend[:, :, :3], target - blend[:, :, 3])
+    bind = np.linalg.solve(matrix, wanted[:, :, None])[:, :, 0]
     move = bind - rest
     length = np.linalg.norm(move, axis=1, keepdims=True)
     return rest + move * np.minimum(1, _LARGEST_BIND_SHIFT / np.maximum(length, 1e-12))
 
 
-def _body_vertices(body, person, pose: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Skin vertices (S, 3) at rest, joints (J, 3) at rest, skin vertices in ``pose``; metres, no translation."""
+def _body_vertices(body, person, poses: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Skin vertices (S, 3) at rest, joints (J, 3) at rest, skin vertices (P, S, 3) in ``poses``; m, no translation."""
     with torch.no_grad():
         betas = person.betas()
-        rest, shown = body(betas=betas, pose=torch.zeros_like(pose)), body(betas=betas, pose=pose)
-    skin_only = slice(body.skin_count)
-    return tuple(x.double().numpy() for x in (rest.vertices[skin_only], rest.joints, shown.vertices[skin_only]))
+        rest = body(betas=betas, pose=torch.zeros_like(poses[0]))
+        shown = np.stack([body(betas=betas, pose=pose).vertices[: body.skin_count].double() for pose in poses])
+    return rest.vertices[: body.skin_count].double().numpy(), rest.joints.double().numpy(), shown
 
 
 def _expression_offsets(body, person) -> np.ndarray:
