@@ -1,0 +1,105 @@
+"""Train a model of motion at its published size and write weights and card.
+
+    python bench/train_motion.py MODEL --split SPLIT --out FOLDER [--library PATH] [--start FOLDER]
+                                 [--minutes M | --steps PART=N,...] [--float32] [--device cuda]
+
+MODEL: sage, causal or avatarposer. SPLIT: heldout, random, cross, or common (what all three train on, to start the others
+from: --start is the folder that the run on common wrote). A line each ten seconds; a stopped run goes on when it
+is started again with the same words. Without --minutes and --steps the published numbers of steps are taken.
+"""
+
+import argparse
+import logging
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning.pytorch  # noqa: F401  (it sets its loggers' levels when imported)
+import torch
+
+from avatarlab import ROOT
+from avatarlab.motion import publishing
+from avatarlab.motion.library import SPLITS, Library
+
+
+class Progress:
+    """Says part, step, loss and the seconds that this part still takes, each ten seconds and at each part's end."""
+
+    def __init__(self):
+        self.told, self.part, self.begun, self.from_step = 0.0, "", 0.0, 0
+
+    def __call__(self, part: str, step: int, steps: int, loss: float) -> None:
+        now = time.monotonic()
+        if part != self.part:
+            self.part, self.begun, self.from_step = part, now, step - 1
+        if now - self.told > 10 or step == steps:
+            self.told = now
+            left = (now - self.begun) / (step - self.from_step) * (steps - step)
+            print(f"{part}: {step}/{steps}, loss {loss:.4f}, {left:.0f} s left", flush=True)
+
+
+def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
+    """The stratified model: all its parts."""
+    from avatarlab.motion.sage import SMALL
+    from avatarlab.motion.sage.learning import learn, published_plan
+
+    plan = published_plan(asked.minutes, asked.steps, from_start=asked.start is not None)
+    start = asked.start and file_in(asked.start, "sage")
+    machine = dict(bfloat16=not asked.float32, device=asked.device, seed=asked.seed)
+    learn(library, asked.split, SMALL, plan, asked.out, machine, commit(), progress, start)
+
+
+MODELS = {"sage": sage}
+
+
+def file_in(folder: Path, model: str) -> Path:
+    """The weights of ``model`` in a folder that an earlier run wrote, whatever their split."""
+    found = sorted(Path(folder).glob(f"motion_{model}_*.safetensors"))
+    if len(found) != 1:
+        sys.exit(f"--start: {folder} holds {len(found)} weights of {model}, expected one.")
+    return found[0]
+
+
+def commit() -> str:
+    """The checkout's commit, for the card."""
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return told.stdout.strip()
+
+
+def numbers(text: str) -> dict[str, int]:
+    """``part=100,other=50`` -> a dictionary."""
+    return {name: int(count) for name, count in (pair.split("=") for pair in text.split(","))}
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=sorted(MODELS))
+    parser.add_argument("--split", choices=(*SPLITS, "common"), required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--library", type=Path, default=ROOT / "data/motion/motion.npz")
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--minutes", type=float, help="of one core; the published steps are scaled to it")
+    parser.add_argument("--steps", type=numbers, default={}, help="part=number,...")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--float32", action="store_true", help="no half precision")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, tell, write."""
+    asked = arguments()
+    torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    begun = time.monotonic()
+    MODELS[asked.model](Library.load(asked.library), asked, Progress())
+    print(f"{publishing.name(asked.model, asked.split)}: {time.monotonic() - begun:.0f} s in all", flush=True)
+
+
+if __name__ == "__main__":
+    main()

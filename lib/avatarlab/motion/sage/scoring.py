@@ -1,0 +1,81 @@
+"""How well a stratified model does on segments it has not seen: in short, for cards, curves and reports."""
+
+from collections.abc import Sequence
+
+import roma
+import torch
+from torch import Tensor
+
+from avatarlab.motion.library import Library
+from avatarlab.motion.metrics import averaged, scores
+from avatarlab.motion.predictor import Motion
+from avatarlab.motion.rotations import from_6d, to_6d
+from avatarlab.motion.sage.codebook import used_codes
+from avatarlab.motion.sage.lessons import PARTS, shown
+from avatarlab.motion.sage.losses import about_head
+from avatarlab.motion.sage.model import Sage
+from avatarlab.motion.sage.predictor import SagePredictor
+from avatarlab.motion.skeleton import COUNT, LOWER, UPPER, Skeleton
+from avatarlab.motion.trackers import Trackers
+from avatarlab.motion.windows import Windows
+
+KEYS = (
+    "mpjpe_cm",
+    "mpjve_cm_s",
+    "jitter_100m_s3",
+    "mpjre_geodesic_deg",
+    "upper_cm",
+    "lower_cm",
+    "root_cm",
+    "hand_cm",
+)
+
+
+def motion_of(library: Library, segment: int) -> tuple[Motion, Trackers]:
+    """The true motion of a segment, and what perfect devices say of it."""
+    frames, skeleton = library.frames(segment), Skeleton(torch.as_tensor(library.rest).float())
+    rotations = roma.rotvec_to_rotmat(torch.as_tensor(library.poses[frames]).float())
+    trans = torch.as_tensor(library.trans[frames]).float()
+    return Motion(rotations, trans), Trackers.of(*skeleton.fk(rotations, trans))
+
+
+def scored(predictor: SagePredictor, library: Library, segments: Sequence[int]) -> dict[str, float]:
+    """KEYS of the predictor on segments, clip by clip and then averaged."""
+    rows = []
+    for segment in segments:
+        truth, trackers = motion_of(library, segment)
+        said = scores(predictor.skeleton, truth, predictor.predict(trackers))
+        rows.append({key: float(said[key]) for key in KEYS})
+    return averaged(rows, KEYS)
+
+
+@torch.no_grad()
+def rebuilt(model: Sage, windows: Windows, ends: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Windows that end at ``ends`` (B,) through both codebooks and back.
+
+    Returns places as decoded (B, L, 22, 3) and as they are, m from the head, and the indices of each part's codes. The
+    root, which both parts say, is their mean.
+    """
+    window, sparse = shown(windows.at(ends), model.settings)
+    pose, indices = torch.zeros(*window.rotations.shape[:3], 6), {}
+    for part, joints in PARTS.items():
+        codebook = getattr(model.eval(), f"{part}_codebook")
+        coded = codebook.quantiser(codebook.encode(to_6d(window.rotations[:, :, list(joints)]), sparse))
+        pose[:, :, list(joints)] += codebook.decode(coded.latent)
+        indices[part] = coded.indices
+    pose[:, :, 0] /= 2
+    assert {*UPPER, *LOWER} == {*range(COUNT)}
+    return about_head(windows.skeleton.fk(from_6d(pose))[1]), about_head(window.places), indices
+
+
+def codebook_figures(model: Sage, windows: Windows, count: int = 2000) -> dict[str, float]:
+    """Of ``count`` windows spread evenly over ``windows``: mean distance of joints after codes and back (cm), in the
+    last frame and in all; the fewest codes that a book of each part uses (perplexity)."""
+    ends = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
+    parts = [rebuilt(model, windows, some) for some in ends.split(500)]
+    off = torch.cat([100 * (said - true).norm(dim=-1) for said, true, _ in parts])
+    found = {"reconstruction_cm": float(off[:, -1].mean()), "reconstruction_all_cm": float(off.mean())}
+    for part in PARTS:
+        used = used_codes(torch.cat([indices[part] for *_, indices in parts]), model.settings.entries)
+        found |= {f"{part}_codes_min": float(used.min()), f"{part}_codes_mean": float(used.mean())}
+    return found
