@@ -1,6 +1,7 @@
 """Joints, kinematics, mirrors, headings and windows, against closed forms and the body's own joints."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,6 +161,13 @@ def test_splits_keep_tests_out(skeleton, tmp_path):
     assert again.clips == made.clips and np.allclose(again.poses, made.poses) and again.header == made.header
     with pytest.raises(InputError, match="split: got 'other'"):
         made.split("other")
+
+
+def test_a_library_of_the_paper_has_its_own_split(skeleton):
+    made = library(skeleton)
+    paper = replace(made, header={**made.header, "test_clips": ["clip1"]})
+    assert made.splits == ("heldout", "random", "cross") and paper.splits == ("paper",)
+    assert paper.split("paper") == ([0, 2], [1]) and paper.split("common") == ([0, 2], [])
 
 
 def test_what_is_no_library_says_so(tmp_path):
