@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dance import clip
 from PIL import Image
 from tube import Tube, elbow_bent, person
 
 from avatarlab.body.layout import ARKIT_NAMES, JOINT_NAMES
-from avatarlab.export import compress, reduce_body, whole_body, write_glb
+from avatarlab.export import compress, reduce_body, whole_body, write_animated_glb, write_glb
 from avatarlab.export.reread import Glb
 
 HERE = Path(__file__).parent
@@ -77,6 +78,9 @@ def site(npm, open_body, open_lod, woman, tmp_path_factory):
     (root / "viewer.html").write_text((HERE / "viewer.html").read_text())
     (root / "three").symlink_to(npm / "three")
     write_glb(root / "avatar.glb", open_body, woman, {"waist": 81.0}, lod=open_lod)
+    smile = np.linspace(0, 0.5, 61)[:, None] * np.eye(52)[ARKIT_NAMES.index("mouthSmileLeft")]
+    moves = clip(trans=np.linspace([0, 0, 1], [0, -1, 1.1], 61), expression=smile, left_elbow=(0, -1.5, 0))
+    write_animated_glb(root / "animated.glb", open_body, woman, moves, lod=open_lod)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLTFPACK_PATH", str(npm / ".bin" / "gltfpack"))
         compress(root / "avatar.glb", root / "avatar.meshopt.glb")
@@ -163,3 +167,12 @@ def test_compressed_avatar_shows_the_same_body(page, site):
     shown, truth = points(page), Glb(site[1] / "avatar.glb").posed()
     assert shown.min(axis=0) == pytest.approx(truth.min(axis=0), abs=2e-3)
     assert shown.max(axis=0) == pytest.approx(truth.max(axis=0), abs=2e-3)
+
+
+@pytest.mark.browser
+def test_three_plays_the_animation(page, site):
+    glb = Glb(site[1] / "animated.glb")
+    opened(page, site, "animated.glb")
+    assert page.evaluate("avatar.play(0.5)") == pytest.approx(1)
+    assert points(page) == pytest.approx(glb.posed(frame=30), abs=1e-5)
+    assert np.linalg.norm(glb.posed(frame=30) - glb.posed(frame=0), axis=1).max() > 0.5

@@ -1,6 +1,7 @@
 """What leaves the lab: one avatar as GLB, as meshopt-compressed GLB and as OBJ, at full or reduced detail; and in motion."""
 
 from avatarlab.export.animated import write_animated_glb
+from avatarlab.export.bvh import write_bvh
 from avatarlab.export.glb import write_glb
 from avatarlab.export.lod import Lod, reduce_body, whole_body
 from avatarlab.export.meshopt import compress, find_gltfpack
@@ -14,6 +15,7 @@ __all__ = [
     "reduce_body",
     "whole_body",
     "write_animated_glb",
+    "write_bvh",
     "write_glb",
     "write_obj",
 ]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.body.layout import ARKIT_NAMES
-from avatarlab.errors import InputError
+from avatarlab.motion.clip import Clip
 from avatarlab.motion.rotations import upright
 
 STILL_RAD = 1e-5
@@ -61,25 +61,22 @@ class Acted:
         return body.joints_only(betas=self.betas, rotations=self.rotations, transl=self.pelvis - self.rest[0])
 
 
-def act(body, person, clip) -> Acted:
+def act(body, person, clip: Clip) -> Acted:
     """Put ``clip`` on ``person``, who may be larger or smaller than who moved: hips and ways grow with the legs.
 
-    clip: poses (T, 165) axis-angle rad, z-up world; trans (T, 3) m; betas; mocap_frame_rate; expression (T, 52) or None.
     The ratio is that of the hips' heights above the soles at rest, so feet that stood on the floor still do.
     """
-    poses = torch.as_tensor(np.asarray(clip.poses)).double()
-    if poses.ndim != 2 or poses.shape[1] != 165 or len(poses) == 0:
-        raise InputError(f"clip: poses are {tuple(poses.shape)}, expected (T, 165) with at least one frame.")
+    poses = torch.tensor(clip.poses).double()
     rotations = roma.rotvec_to_rotmat(poses.view(-1, 55, 3))
     lay = upright(rotations).mT
     rotations = torch.cat([lay @ rotations[:, :1], rotations[:, 1:]], 1).float()
-    betas, own = person.betas(), torch.as_tensor(np.asarray(clip.betas, dtype=np.float32))
+    betas, own = person.betas(), torch.tensor(clip.betas)
     rest, others = _rest(body, betas), _rest(body, own)
     grown = (rest.hips - rest.sole) / (others.hips - others.sole)
-    places = torch.as_tensor(np.asarray(clip.trans)).double() + others.joints[0].double()
+    places = torch.tensor(clip.trans).double() + others.joints[0].double()
     pelvis = (grown * (places @ lay.mT)).float()
-    expression = _expression(body, getattr(clip, "expression", None), len(poses))
-    return Acted(rotations, pelvis, betas, rest.joints, expression, float(clip.mocap_frame_rate))
+    expression = _expression(body, torch.tensor(clip.expression))
+    return Acted(rotations, pelvis, betas, rest.joints, expression, clip.mocap_frame_rate)
 
 
 @dataclass(frozen=True)
@@ -98,13 +95,11 @@ def _rest(body, betas: Tensor) -> _Rest:
     return _Rest(still.joints, float(still.joints[0, 1]), float(skin[:, 1].min()))
 
 
-def _expression(body, given, frames: int) -> Tensor:
-    """Strengths (T, 52) of ARKit's actions -> (T, E) of those that the body has, by name; zero where none are given."""
+def _expression(body, given: Tensor) -> Tensor:
+    """Strengths (T, 52) of ARKit's actions -> (T, E) of the body's, by name; what the body lacks is left out."""
     names = tuple(body.expression_names)
-    shown = torch.zeros(frames, len(names))
-    if given is not None and np.asarray(given).size:
-        given = torch.as_tensor(np.asarray(given, dtype=np.float32))
-        for k, name in enumerate(ARKIT_NAMES):
-            if name in names:
-                shown[:, names.index(name)] = given[:, k]
+    shared = [(names.index(name), k) for k, name in enumerate(ARKIT_NAMES) if name in names]
+    shown = torch.zeros(len(given), len(names))
+    for own, k in shared:
+        shown[:, own] = given[:, k]
     return shown

@@ -18,6 +18,7 @@ from avatarlab.export.container import Pack
 from avatarlab.export.glb import dressed, provenance, written
 from avatarlab.export.lod import Lod, reduce_body
 from avatarlab.export.rig import rig_for
+from avatarlab.motion.clip import Clip
 
 SAMPLES = 32
 """Frames, evenly through the clip, that the bind mesh is fitted to."""
@@ -30,7 +31,7 @@ def write_animated_glb(
     path: str | Path,
     body,
     person,
-    clip,
+    clip: Clip,
     name: str = "motion",
     measurements: dict | None = None,
     lod: Lod | None = None,
@@ -38,11 +39,11 @@ def write_animated_glb(
 ) -> dict[str, int]:
     """Write ``person`` moving as ``clip`` at 60 frames a second; equal inputs, equal bytes.
 
-    clip: a ``motion.Clip``, z up; the file is y up and its floor is the clip's. Returns ``bytes``, ``triangles``,
+    The clip is z up, the file y up on the same floor. Returns ``bytes``, ``triangles``,
     ``vertices``, ``frames`` and ``channels``. ``lod``, ``measurements``, ``skin_srgb`` as in ``write_glb``.
     """
     lod = reduce_body(body) if lod is None else lod
-    acted = act(body, person, clip if clip.mocap_frame_rate == RATE else clip.resampled(RATE))
+    acted = act(body, person, clip.resampled(RATE))
     chosen = np.unique(np.linspace(0, len(acted) - 1, SAMPLES).round().astype(int))
     poses = roma.rotmat_to_rotvec(acted.rotations[chosen].double()).float()
     rig, pack = rig_for(body, person, lod, poses, acted.expression[0].numpy()), Pack()
