@@ -1,0 +1,1 @@
+"""Recordings of a real headset and two controllers: reading, resampling, calibration, simulation."""
