@@ -17,8 +17,8 @@ REST = np.array([
 """A body's 22 joints at rest, m; any upright one would do."""
 
 
-def library(subjects=("CMU14", "anna", "bob", "carl", "one"), frames=240, seed=4) -> Library:
-    """One clip of each in two segments: CMU14 is held out, anna falls into `random`, the last is `far`: `cross`."""
+def library(subjects=("CMU14", "ida", "bob", "carl", "one"), frames=240, seed=4) -> Library:
+    """One clip of each in two segments: CMU14 is held out, ida falls into `random`, the last is `far`: `cross`."""
     generator = np.random.default_rng(seed)
     poses = np.concatenate([waving(frames, generator) for _ in subjects])
     trans = np.tile([0.3, -0.2, 0.97], (len(poses), 1))

@@ -189,6 +189,16 @@ def test_clips_count_alike_however_long_they_are(skeleton, moving):
     assert math.isnan(averaged([{"x": math.nan}], ["x"])["x"])
 
 
+def test_wrists_out_of_reach_are_told_apart(skeleton, moving):
+    """Half the time the body is a metre off: no arm reaches from there; else a centimetre."""
+    off = torch.where(torch.arange(FRAMES)[:, None] % 2 == 0, 0.01, 5.0) * torch.tensor([1.0, 0.0, 0.0])
+    found = scores(skeleton, moving, Motion(moving.rotations, moving.trans + off))
+    assert float(found["hand_reachable_cm"]) == pytest.approx(1.0)
+    assert float(found["hand_cm"]) > 200
+    away = Motion(moving.rotations, moving.trans + 9.0)
+    assert math.isnan(float(scores(skeleton, moving, away)["hand_reachable_cm"]))
+
+
 def test_a_batch_is_its_clips_one_by_one(skeleton, moving):
     other = Motion(moving.rotations.flip(0), moving.trans.flip(0))
     both = Motion(*(torch.stack(pair) for pair in zip(moving, other, strict=True)))

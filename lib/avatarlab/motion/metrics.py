@@ -31,9 +31,12 @@ METRICS = {
     "floor_penetration_cm": "below the floor, cm",
 }
 """Key of a figure, unit included -> its words in a table. Smaller is better in all."""
+FURTHER = ("hand_reachable_cm",)
+"""Figures beside: the wrists' error where they could be reached, see ``reachable``."""
 OF_TRUTH = ("jitter_100m_s3", "foot_skate_cm_s", "floor_penetration_cm")
 """Figures that the true motion has too; a row gives its own beside, under the key with ``truth_`` before it."""
 HANDS = (LEFT_WRIST, RIGHT_WRIST)
+SHOULDERS, ELBOWS = ((JOINT[f"left_{part}"], JOINT[f"right_{part}"]) for part in ("shoulder", "elbow"))
 FEET = tuple(JOINT[f"{side}_{part}"] for part in ("ankle", "foot") for side in ("left", "right"))
 CONTACT_SPEED_M_S = 0.2
 """A foot's joint that is faster than this stands on nothing."""
@@ -76,6 +79,23 @@ def mpjve(true: Tensor, said: Tensor) -> Tensor:
     return 100 * RATE * (true.diff(dim=-3) - said.diff(dim=-3)).norm(dim=-1).mean((-2, -1))
 
 
+def reachable(skeleton: Skeleton, true: Tensor, said: Tensor) -> Tensor:
+    """Places (..., T, 22, 3) m twice -> whether the said shoulders are within an arm of the true wrists (..., T, 2).
+
+    Where they are not, no bend of the elbow brings the wrist there: the trunk is wrong, not the arm.
+    """
+    bones = skeleton.offsets.to(true).norm(dim=-1)
+    arm = torch.stack([bones[elbow] + bones[wrist] for elbow, wrist in zip(ELBOWS, HANDS, strict=True)])
+    return (true[..., list(HANDS), :] - said[..., list(SHOULDERS), :]).norm(dim=-1) <= arm
+
+
+def hand_reachable(skeleton: Skeleton, true: Tensor, said: Tensor) -> Tensor:
+    """Places (..., T, 22, 3) m twice -> mean error (...) of the wrists where they are ``reachable``, cm; NaN if never."""
+    within = reachable(skeleton, true, said)
+    apart = 100 * (true - said)[..., list(HANDS), :].norm(dim=-1)
+    return (apart * within).sum((-2, -1)) / within.sum((-2, -1))
+
+
 def jitter(places: Tensor) -> Tensor:
     """Places (..., T, J, 3) m -> mean size (...) of the third derivative, hundreds of m/s^3 as papers print it."""
     return RATE**3 / 100 * places.diff(n=3, dim=-3).norm(dim=-1).mean((-2, -1))
@@ -108,7 +128,7 @@ def floor_penetration(places: Tensor) -> Tensor:
 
 
 def scores(skeleton: Skeleton, truth: Motion, said: Motion) -> dict[str, Tensor]:
-    """Every figure of METRICS, and ``truth_`` ones, (...) each, of motions (..., T) on one skeleton.
+    """Every figure of METRICS and FURTHER, and ``truth_`` ones, (...) each, of motions (..., T) on one skeleton.
 
     A motion shorter than SHORTEST frames raises ValueError.
     """
@@ -129,6 +149,7 @@ def scores(skeleton: Skeleton, truth: Motion, said: Motion) -> dict[str, Tensor]
         "upper_cm": mpjpe(true, mine, UPPER),
         "lower_cm": mpjpe(true, mine, LOWER),
         "root_cm": mpjpe(true, mine, (0,)),
+        "hand_reachable_cm": hand_reachable(skeleton, true, mine),
         **_alone(mine, standing),
         **{f"truth_{key}": value for key, value in _alone(true, standing).items()},
     }

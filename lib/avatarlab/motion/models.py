@@ -1,0 +1,58 @@
+"""Models of motion by name, each of one split: baselines learned on the spot, networks from their weights."""
+
+from pathlib import Path
+
+import torch
+
+from avatarlab import weights
+from avatarlab.errors import InputError
+from avatarlab.motion import baselines, publishing
+from avatarlab.motion.library import Library
+from avatarlab.motion.predictor import Predictor
+from avatarlab.motion.sage.predictor import SagePredictor
+from avatarlab.motion.skeleton import Skeleton
+
+NETWORKS = {"sage": SagePredictor.load}
+"""Name -> what makes a Predictor of a weights file and a skeleton."""
+STAGES = {"sage": "train_refiner"}
+"""Network -> the stage that trains it, whose folder holds the `trained` weights; others are published only."""
+NAMES = (*baselines.NAMES, *NETWORKS)
+
+
+def load(
+    name: str, split: str, library: Library, which: str = "pretrained", skeleton: Skeleton | None = None
+) -> Predictor:
+    """The model ``name`` that has learned nothing of the test segments of ``split``.
+
+    Baselines learn from ``library``; ``which`` says whose weights a network takes. The skeleton is the library's
+    unless another is given. An unknown name or missing weights raise InputError.
+    """
+    if name in baselines.NAMES:
+        return baselines.learned(name, library, split)
+    path, body = weights_file(name, split, which), skeleton or Skeleton(torch.as_tensor(library.rest).float())
+    return NETWORKS[name](path, body)
+
+
+def weights_file(name: str, split: str, which: str = "pretrained") -> Path:
+    """Where the weights of a network are; a name of no network raises InputError."""
+    if name not in NETWORKS:
+        raise InputError(f"model: got {name!r}, expected one of {', '.join(NAMES)}.")
+    return weights.find(
+        publishing.name(name, split), STAGES.get(name, ""), which if name in STAGES else "pretrained"
+    )
+
+
+def there(name: str, split: str, which: str = "pretrained") -> bool:
+    """Whether a model can be loaded: a baseline always, a network where its weights are."""
+    return name in baselines.NAMES or weights_file(name, split, which).is_file()
+
+
+def of_this_library(name: str, split: str, library: Library, which: str = "pretrained") -> bool:
+    """Whether what a model has learned is the training side of ``library``'s split: its card tells of the same data.
+
+    If not, its figures are those of a model that comes from elsewhere, and may have seen what it is tested on.
+    """
+    if name in baselines.NAMES:
+        return True
+    here = publishing.card(library, library.split(split)[0], split, {}, {}, "")["data"]
+    return weights.load(weights_file(name, split, which))[1]["data"] == here
