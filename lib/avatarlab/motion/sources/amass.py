@@ -67,11 +67,10 @@ def _poses(arrays: dict[str, np.ndarray], path) -> np.ndarray:
     poses = arrays.get("poses")
     if poses is None and {"root_orient", "pose_body"} <= set(arrays):
         frames = len(arrays["root_orient"])
-        parts = [arrays.get(key, np.zeros((frames, width))) for key, width in PARTS.items()]
-        try:
-            poses = np.concatenate([part.reshape(frames, -1) for part in parts], 1)
-        except ValueError:
-            raise InputError(f"{path}: the parts root_orient, pose_body, ... have different lengths.") from None
+        parts = {key: arrays.get(key, np.zeros((frames, width))) for key, width in PARTS.items()}
+        if odd := [key for key, part in parts.items() if part.shape != (frames, PARTS[key])]:
+            raise InputError(f"{path}: {odd[0]} is {parts[odd[0]].shape}, expected {(frames, PARTS[odd[0]])}.")
+        poses = np.concatenate([*parts.values()], 1)
     if poses is None:
         raise InputError(f"{path}: has no poses (a shape-only file of AMASS?); a file with motion was expected.")
     if poses.ndim != 2 or poses.shape[1] not in (66, 72, 156, WIDTH):

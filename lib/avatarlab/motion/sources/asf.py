@@ -227,6 +227,10 @@ def _values(skeleton: AsfSkeleton, lines: list[str], name: str, before: int) -> 
 
 def _layout(skeleton: AsfSkeleton, lines: list[str], name: str, before: int) -> dict[str, int]:
     """Bones of the first frame, in order -> how many numbers each has; every bone that moves must be there."""
+    if not lines[0].strip().isdigit():
+        raise InputError(
+            f"{name}:{before + 1}: got {lines[0].strip()[:40]!r}, expected the number of the first frame."
+        )
     wanted: dict[str, int] = {}
     for n, line in enumerate(lines[1:], before + 2):
         words = line.split()

@@ -54,6 +54,8 @@ def skeleton() -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray]:
 def _rows(text: str, name: str) -> np.ndarray:
     """All rows (T, 117) at once; if that fails, line by line to name the line."""
     lines = text.splitlines()
+    if not text.strip():
+        raise InputError(f"{name}: has no frames; {COLUMNS} numbers a row were expected.")
     try:
         table = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
         if table.shape[1:] == (COLUMNS,) and np.isfinite(table).all():
@@ -63,4 +65,4 @@ def _rows(text: str, name: str) -> np.ndarray:
     for n, line in enumerate(lines, 1):
         if line.strip():
             numbers(line.split(","), f"{name}:{n}", COLUMNS)
-    raise InputError(f"{name}: has no frames; {COLUMNS} numbers a row were expected.")
+    raise InputError(f"{name}: cannot be read as rows of {COLUMNS} numbers.")
