@@ -15,6 +15,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch  # noqa: F401  (it sets its loggers' levels when imported)
@@ -52,7 +54,20 @@ def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> Non
     learn(library, asked.split, SMALL, plan, asked.out, machine, commit(), progress, start)
 
 
-MODELS = {"sage": sage}
+def causal(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
+    """The lab's own causal model; one part, `causal`."""
+    from avatarlab.motion.causal import training
+
+    whole = training.PUBLISHED if asked.start is None else training.TUNED
+    steps = asked.steps.get("causal") or (asked.minutes and round(asked.minutes * 60 / training.SECONDS_A_STEP))
+    schedule = replace(
+        whole, steps=steps or whole.steps, seed=asked.seed, device=asked.device, bfloat16=not asked.float32
+    )
+    start = asked.start and file_in(asked.start, "causal")
+    training.run(library, asked.split, asked.out, schedule, start, commit(), tell=partial(progress, "causal"))
+
+
+MODELS = {"sage": sage, "causal": causal}
 
 
 def file_in(folder: Path, model: str) -> Path:

@@ -1,0 +1,74 @@
+"""What the causal model is asked for, on every frame: turns, places, speeds, accelerations, feet that stand."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from avatarlab.motion.skeleton import COUNT, HEAD, JOINT, PARENT, Skeleton
+from avatarlab.motion.trackers import RATE
+
+FEET = tuple(JOINT[n] for n in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
+STANDING = 0.25
+"""A foot's joint slower than this (m/s) is in contact."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    turn: float = 0.5
+    local: float = 0.5
+    place: float = 10.0
+    speed: float = 0.5
+    acceleration: float = 0.02
+    spin: float = 0.1
+    contact: float = 0.02
+    skate: float = 0.1
+
+
+def chains(like: Tensor) -> Tensor:
+    """(22, 22): row j has ones at the joints whose bones lead from the root to joint j, minus those to the head."""
+    rows = torch.zeros(COUNT, COUNT)
+    for joint in range(1, COUNT):
+        rows[joint] = rows[PARENT[joint]]
+        rows[joint, joint] = 1
+    return (rows - rows[HEAD]).to(like)
+
+
+def from_head(skeleton: Skeleton, world: Tensor) -> Tensor:
+    """World rotations (..., 22, 3, 3) -> places (..., 22, 3) m relative to the head, without a loop over joints."""
+    above = world[..., [0, *PARENT[1:]], :, :]
+    bones = (above * skeleton.offsets.to(world)[:, None, :]).sum(-1)
+    return chains(world) @ bones
+
+
+def local(world: Tensor) -> Tensor:
+    """World rotations (..., 22, 3, 3) -> local ones; the root's stays."""
+    above = world[..., list(PARENT[1:]), :, :]
+    return torch.cat([world[..., :1, :, :], above.mT @ world[..., 1:, :, :]], -3)
+
+
+def norm(x: Tensor, dim=-1) -> Tensor:
+    """Length with a gradient at zero."""
+    return (x.square().sum(dim) + 1e-8).sqrt()
+
+
+def terms(said: Tensor, contact: Tensor, true: Tensor, skeleton: Skeleton, wanted: Weights, moved: Tensor) -> dict:
+    """World rotations said and true (B, T, 22, 3, 3), contact logits (B, T, 4), head's step (B, T, 3) m -> loss terms."""
+    places, aims = from_head(skeleton, said), from_head(skeleton, true)
+    error = places - aims
+    steps = error.diff(dim=1) * RATE
+    found = {"turn": norm(said - true, (-2, -1)).mean(), "place": norm(error).mean()}
+    found["local"] = norm(local(said) - local(true), (-2, -1)).mean()
+    found["speed"] = norm(steps).mean()
+    found["acceleration"] = norm(steps.diff(dim=1) * RATE).mean()
+    wrong = said[:, 1:] @ said[:, :-1].mT - true[:, 1:] @ true[:, :-1].mT
+    found["spin"] = norm(wrong, (-2, -1)).mean() * RATE
+    feet = list(FEET)
+    motion = aims[:, :, feet].diff(dim=1) + moved[:, 1:, None]
+    stands = (norm(motion) * RATE < STANDING).to(contact)
+    found["contact"] = binary_cross_entropy_with_logits(contact[:, 1:], stands)
+    slips = norm(places[:, :, feet].diff(dim=1) + moved[:, 1:, None]) * RATE
+    found["skate"] = (slips * stands).mean()
+    total = sum(getattr(wanted, f.name) * found[f.name] for f in fields(wanted))
+    return {"total": total, **found}
