@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.signal import butter, sosfiltfilt
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from avatarlab.errors import InputError
 from avatarlab.motion.predictor import Motion
+from avatarlab.motion.resampling import places_at, rotations_at, ticks
 from avatarlab.motion.skeleton import COUNT, JOINT, NAMES
 from avatarlab.motion.trackers import RATE
 
@@ -94,36 +95,20 @@ def steady(quaternions: np.ndarray) -> np.ndarray:
     return np.concatenate([quaternions[:1], quaternions[1:] * signs])
 
 
-def resampled(quaternions: np.ndarray, rate: float, wanted: float = RATE) -> np.ndarray:
-    """Steady unit quaternions (T, J, 4) at ``rate`` -> at ``wanted`` Hz, the first frame first, by slerp."""
-    times, asked = _times(len(quaternions), rate, wanted)
-    if np.allclose(asked * rate, np.round(asked * rate), atol=1e-3):
-        return quaternions[np.round(asked * rate).astype(int)]
-    joints = [
-        Slerp(times, Rotation.from_quat(quaternions[:, j]))(asked).as_quat() for j in range(quaternions.shape[1])
-    ]
-    return np.stack(joints, 1)
-
-
-def _times(count: int, rate: float, wanted: float) -> tuple[np.ndarray, np.ndarray]:
-    times = np.arange(count) / rate
-    asked = np.arange(int(np.floor(times[-1] * wanted + 1e-3)) + 1) / wanted
-    return times, np.minimum(asked, times[-1])
-
-
 def smoothed(motion: Motion, rate: float, cutoff: float | None = CUTOFF_HZ) -> Motion:
     """Motion at any ``rate`` Hz -> at 60 Hz, low-passed at ``cutoff`` Hz (None: only resampled)."""
-    if not np.isfinite(rate) or rate <= 0:
-        raise InputError(f"rate: got {rate} Hz, expected frames a second above zero.")
-    matrices = motion.rotations.numpy()
-    turned = steady(Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_quat().reshape(-1, COUNT, 4))
-    trans = motion.trans.numpy()
+    times = ticks(len(motion.trans), rate, RATE)
+    rotations, trans = motion.rotations.numpy(), motion.trans.numpy()
     if cutoff is not None:
-        turned, trans = low_passed(turned, rate, cutoff), low_passed(trans, rate, cutoff)
-        turned = turned / np.linalg.norm(turned, axis=-1, keepdims=True)
-    turned, (times, asked) = resampled(turned, rate), _times(len(trans), rate, RATE)
-    trans = np.stack([np.interp(asked, times, column) for column in trans.T], -1)
-    rotations = Rotation.from_quat(turned.reshape(-1, 4)).as_matrix().reshape(-1, COUNT, 3, 3)
+        turned = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat().reshape(-1, COUNT, 4)
+        turned = low_passed(steady(turned), rate, cutoff)
+        rotations = Rotation.from_quat(turned.reshape(-1, 4)).as_matrix().reshape(-1, COUNT, 3, 3)
+        trans = low_passed(trans, rate, cutoff)
+    if np.array_equal(times, np.round(times)):
+        chosen = times.astype(int)
+        rotations, trans = rotations[chosen], trans[chosen]
+    else:
+        rotations, trans = rotations_at(rotations, times), places_at(trans, times)
     return Motion(torch.from_numpy(rotations), torch.from_numpy(trans))
 
 

@@ -1,22 +1,32 @@
-"""One take of a folder read by whichever reader its file calls for, and put onto our skeleton."""
+"""One take of a folder, whatever form its file has, as motion of our skeleton."""
 
+import torch
+
+from avatarlab.motion.clip import Clip
 from avatarlab.motion.predictor import Motion
-from avatarlab.motion.recording import Recording
 from avatarlab.motion.retarget import retarget
 from avatarlab.motion.skeleton import Skeleton
-from avatarlab.motion.sources import asf, bvh, expmap
+from avatarlab.motion.sources.opening import read
 from avatarlab.motion.takes import Take
+
+SMPL_PELVIS = (0.0, 0.0, -0.24)
+"""About how far SMPL's pelvis is from its origin, in an upright world, m; the floor mends what this is off by."""
 
 
 def read_take(take: Take, skeleton: Skeleton) -> tuple[Motion, float]:
-    """A take -> its motion on ``skeleton`` and its rate in Hz; unreadable or strange files raise InputError."""
-    recording = read_recording(take)
-    return retarget(recording, skeleton), recording.rate
+    """A take -> its motion on ``skeleton`` and its rate in Hz; unreadable or strange files raise InputError.
+
+    Rates as 120.00004577, or a frame time of 0.0083333 s, are whole ones that were rounded.
+    """
+    taken = read(take.path, take.skeleton)
+    if isinstance(taken, Clip):
+        motion, rate = of_clip(taken, skeleton), taken.mocap_frame_rate
+    else:
+        motion, rate = retarget(taken, skeleton), taken.rate
+    return motion, float(round(rate)) if abs(rate - round(rate)) < 1e-3 else rate
 
 
-def read_recording(take: Take) -> Recording:
-    """A take that is on a skeleton of its own."""
-    kind = take.path.suffix.lower()
-    if kind == ".amc":
-        return asf.read(take.skeleton, take.path)
-    return (bvh if kind == ".bvh" else expmap).read(take.path)
+def of_clip(clip: Clip, skeleton: Skeleton) -> Motion:
+    """The motion of an AMASS clip on ``skeleton``: its rotations as they are, as all do who learn from AMASS."""
+    places = torch.as_tensor(clip.trans).double() + torch.tensor(SMPL_PELVIS, dtype=torch.float64)
+    return Motion(clip.rotations.double(), places - skeleton.rest[0].double())

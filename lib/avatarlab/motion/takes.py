@@ -1,7 +1,7 @@
 """A folder of recordings: which takes it holds, whose they are, and how each is read.
 
 Each subfolder, or archive ``<name>.tar.xz`` of one, is a source. A take is an AMC with its ASF beside it, a BVH, a text
-of exponential maps, or an AMASS npz (at any depth).
+of exponential maps, or an AMASS npz, at any depth. Pickles are listed too, for their reader to refuse.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from avatarlab.errors import InputError
 from avatarlab.motion.sources.archive import members
 
-SUFFIXES = (".asf", ".amc", ".bvh", ".txt", ".npz")
+SUFFIXES = (".asf", ".amc", ".bvh", ".txt", ".npz", ".pkl")
 ARCHIVE = ".tar.xz"
 UNLABELLED = "CMU_unlabelled"
 """Subject of CMU takes of which nobody wrote down who moved."""

@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 from avatarlab.errors import InputError
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.recording import Recording
-from avatarlab.motion.recording import Recording
 from avatarlab.motion.retarget.tables import SPINE, Table, table_for
 from avatarlab.motion.rotations import UPRIGHT
 from avatarlab.motion.skeleton import JOINT, NAMES, PARENT, Skeleton
