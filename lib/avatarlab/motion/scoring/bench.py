@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import roma
 import torch
 
@@ -55,6 +56,13 @@ class Bench:
     def trackers(self, segment: int) -> Trackers:
         """What perfect devices would have seen of it."""
         return Trackers.of(*self.skeleton.fk(*self.truth(segment)))
+
+
+    @torch.inference_mode()
+    def places(self, segment: int, name: str | None = None, split: str = "") -> np.ndarray:
+        """Places (T, 22, 3) m of a segment: true ones, or as the model ``name`` of a split says."""
+        motion = self.model(name, split).predict(self.trackers(segment)) if name else self.truth(segment)
+        return self.skeleton.fk(*motion)[1].numpy()
 
 
 @dataclass(frozen=True)
