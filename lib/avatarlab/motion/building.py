@@ -66,6 +66,18 @@ class Report:
     takes: dict[str, dict] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
+    def of(self, source: str) -> dict[str, float]:
+        """Figures of a source: minutes kept, and medians over takes of jitter before and after the low-pass."""
+        mine = [figures for figures in self.takes.values() if figures["source"] == source]
+        found = {"minutes": round(sum(figures["kept_s"] for figures in mine) / 60, 2)}
+        for key in ("jitter_raw_m_s3", "jitter_m_s3"):
+            found[key] = round(float(np.median([figures[key] for figures in mine])), 1)
+        return found
+
+    def column(self, source: str, key: str) -> np.ndarray:
+        """One figure of all takes of a source (N, ...)."""
+        return np.array([figures[key] for figures in self.takes.values() if figures["source"] == source])
+
 
 def ground(body_file: str | Path | None, cutoff: float | None) -> Ground:
     """Our body's mean shape to put motion on."""

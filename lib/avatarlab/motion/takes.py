@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avatarlab.errors import InputError
+from avatarlab.files import sha256
 from avatarlab.motion.sources.archive import members
 
 SUFFIXES = (".asf", ".amc", ".bvh", ".txt", ".npz", ".pkl")
@@ -39,6 +40,18 @@ def unpacked(folder: Path, scratch: Path) -> list[Path]:
         if name not in found:
             found[name] = unpack(archive, scratch / name)
     return [found[name] for name in sorted(found)]
+
+
+def damaged(folder: Path) -> list[str]:
+    """Names of files in ``folder`` that are missing or not the ones that its SHA256SUMS lists; none without a list."""
+    sums = folder / "SHA256SUMS"
+    listed = [line.split(maxsplit=1) for line in sums.read_text().splitlines()] if sums.is_file() else []
+    wrong = []
+    for digest, name in (line for line in listed if len(line) == 2):
+        path = folder / name.strip().lstrip("*")
+        if not path.is_file() or sha256(path) != digest:
+            wrong.append(path.name)
+    return wrong
 
 
 def unpack(archive: Path, place: Path) -> Path:
