@@ -76,7 +76,8 @@ class Feet:
         """Places (6, 3) of FEET and hips, world rotations (2, 3, 3) of the feet -> ankles' places and rotations."""
         heel, toe, hip = points.view(3, 2, 3)
         if self.said is None:
-            self.said, self.shift, self.turn = points, torch.zeros_like(heel), torch.zeros_like(heel)
+            self.said = points + torch.inf  # no speed is known yet, so nothing stands by its speed
+            self.shift = self.turn = torch.zeros_like(heel)
             self.heel, self.toe, self.turned = heel, toe, turns
         self.standing = self._stands(points[:4], contact)
         self.said = points

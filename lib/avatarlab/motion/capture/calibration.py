@@ -27,7 +27,7 @@ from torch import Tensor
 
 from avatarlab.errors import InputError, number
 from avatarlab.files import write_json
-from avatarlab.motion.capture import recording, tpose
+from avatarlab.motion.capture import recording, tpose, turning
 from avatarlab.motion.capture.axes import DEVICES
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.recording import RawRecording
@@ -132,6 +132,7 @@ def calibrated(
     """
     pose = tpose.found(raw) if span is None else tpose.given(raw, *span)
     tpose.verify(pose, raw.source)
+    turning.verify(raw)
     joints, eyes = figure.seen()
     places, rotations = pose.places.double(), pose.rotations.double()
     scale, floor = _size(raw.source, float(places[0, 2]), float(eyes[2]), figure.stature, stature_m, floor_m)

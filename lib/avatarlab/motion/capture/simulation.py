@@ -16,6 +16,7 @@ from avatarlab.motion.capture.axes import DEVICES, HELD
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.recording import RawRecording
 from avatarlab.motion.predictor import Motion
+from avatarlab.motion.resampling import places_at, rotations_at
 from avatarlab.motion.rotations import about_vertical, heading, upright
 from avatarlab.motion.skeleton import DEVICES as JOINTS
 from avatarlab.motion.trackers import RATE
@@ -128,11 +129,9 @@ def _times(frames: int, rig: Rig, generator) -> Tensor:
 
 
 def _moments(world: Tensor, places: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Rotations (T, 3, 3, 3) and places (T, 3, 3) at 60 Hz -> at ``times`` (N,) s: slerp, straight lines."""
-    frame = (times * RATE).floor().long().clamp(max=len(world) - 2)
-    share = (times * RATE - frame)[:, None, None]
-    turn = roma.rotmat_to_rotvec(world[frame].mT @ world[frame + 1])
-    return world[frame] @ roma.rotvec_to_rotmat(share * turn), torch.lerp(places[frame], places[frame + 1], share)
+    """Rotations (T, 3, 3, 3) and places (T, 3, 3) at 60 Hz -> at ``times`` (N,) s, on the cubics of ``resampling``."""
+    frames = times.numpy() * RATE
+    return torch.tensor(rotations_at(world.numpy(), frames)), torch.tensor(places_at(places.numpy(), frames))
 
 
 def _tracked(times: Tensor, rig: Rig) -> Tensor:
