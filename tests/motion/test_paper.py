@@ -1,13 +1,17 @@
 """The paper's settings on tiny made-up AMASS trees: who is on which side, how frames are taken, what is refused."""
 
+import runpy
+import sys
+
 import numpy as np
 import pytest
 
 from avatarlab.body.model import OPEN_BODY
 from avatarlab.errors import InputError
-from avatarlab.motion import paper
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.library import Library
+from avatarlab.motion.paper import building, settings
+from avatarlab.motion.paper.__main__ import main
 from avatarlab.motion.windows import Windows
 
 FRAMES = 90
@@ -26,7 +30,7 @@ def write(path, frames=FRAMES, rate=120.0, **changed):
 def amass(tmp_path):
     """Every subset with two subjects of two clips, three under their older names; and shapes without motion."""
     old = {"HDM05", "BMLrub", "Transitions"}
-    for subset, names in paper.SUBSETS.items():
+    for subset, names in settings.SUBSETS.items():
         folder = tmp_path / "amass" / (names[-1] if subset in old else subset)
         for subject in ("s1", "s2"):
             for take in ("a", "b"):
@@ -55,7 +59,7 @@ def splits(tmp_path):
 @pytest.fixture
 def loaded(open_body, monkeypatch):
     """The open body, loaded once for all libraries here."""
-    monkeypatch.setattr(paper.Body, "load", lambda path: open_body)
+    monkeypatch.setattr(building.Body, "load", lambda path: open_body)
 
 
 def sides(found):
@@ -63,29 +67,29 @@ def sides(found):
 
 
 def test_setting_1_follows_the_lists_through_old_and_new_names(amass, splits):
-    found = paper.entries(1, amass, splits)
+    found = settings.entries(1, amass, splits)
     of = sides(found)
     assert len(of[False]) == 9 and len(of[True]) == 3
     assert "BioMotionLab_NTroje/s2/b_poses.npz" in of[True] and "CMU/s1/a_poses.npz" in of[False]
-    assert {e.subset for e in found} == set(paper.LISTED) and found[0].subject == "CMU/s1"
+    assert {e.subset for e in found} == set(settings.LISTED) and found[0].subject == "CMU/s1"
     for path in (amass / "CMU").rglob("*_poses.npz"):  # today's names of the same takes
         path.rename(path.with_name(path.name.replace("_poses", "_stageii")))
-    assert len(paper.entries(1, amass, splits)) == 12
+    assert len(settings.entries(1, amass, splits)) == 12
 
 
 def test_setting_2_tests_on_two_subsets_of_their_own(amass):
-    found = paper.entries(2, amass)
+    found = settings.entries(2, amass)
     assert {e.subset for e in found if e.test} == {"HumanEva", "Transitions"}
-    assert {e.subset for e in found if not e.test} == set(paper.TRAINED) and len(found) == 14 * 4
-    assert len(paper.TRAINED) == 12 and not set(paper.TRAINED) & set(paper.TESTED)
-    assert set(paper.TRAINED) | set(paper.TESTED) == set(paper.SUBSETS)
+    assert {e.subset for e in found if not e.test} == set(settings.TRAINED) and len(found) == 14 * 4
+    assert len(settings.TRAINED) == 12 and not set(settings.TRAINED) & set(settings.TESTED)
+    assert set(settings.TRAINED) | set(settings.TESTED) == set(settings.SUBSETS)
 
 
 def test_setting_3_draws_nine_tenths_again_and_again(amass):
-    found = paper.entries(3, amass)
+    found = settings.entries(3, amass)
     of = sides(found)
     assert len(of[False]) == 50 and len(of[True]) == 6 and not set(of[False]) & set(of[True])
-    assert paper.entries(3, amass) == found
+    assert settings.entries(3, amass) == found
     assert len({e.subset for e in found if not e.test}) > 12
 
 
@@ -94,7 +98,7 @@ def test_frames_are_thinned_out_as_in_the_paper_or_resampled():
         return Clip(np.zeros((FRAMES, 165)), np.stack([np.arange(FRAMES) * 0.01] * 3, 1), mocap_frame_rate=rate)
 
     for rate, step in ((120, 2), (120.00004577, 2), (100, 2), (60, 1), (59.94, 1), (250, 4), (30, 1), (20, 1)):
-        thin = paper.strided(clip(rate))
+        thin = building.strided(clip(rate))
         assert thin.mocap_frame_rate == 60 and np.allclose(thin.trans[:, 0], np.arange(FRAMES)[::step] * 0.01)
 
 
@@ -115,7 +119,7 @@ def test_a_library_trains_and_tests_where_the_setting_says(amass, splits, loaded
         "--workers",
         "0",
     ]
-    assert paper.main(argv) == 0
+    assert main(argv) == 0
     library = Library.load(out)
     assert library.splits == ("paper",) and library.header["setting"] == 1
     train, test = library.split("paper")
@@ -130,7 +134,7 @@ def test_a_library_trains_and_tests_where_the_setting_says(amass, splits, loaded
     windows = Windows(library, train, 20)
     assert windows.at(windows.first[:2] + 19).rotations.shape == (2, 20, 22, 3, 3)
     first = out.read_bytes()
-    assert paper.main(argv) == 0 and out.read_bytes() == first
+    assert main(argv) == 0 and out.read_bytes() == first
 
 
 def test_true_resampling_is_a_switch(amass, loaded):
@@ -138,7 +142,7 @@ def test_true_resampling_is_a_switch(amass, loaded):
         write(path, rate=100.0, frames=101)
     kept = {}
     for resample in (False, True):
-        library = paper.build(2, amass, None, OPEN_BODY, resample, 0, lambda line: None)
+        library = building.build(2, amass, None, OPEN_BODY, resample, 0, lambda line: None)
         kept[resample] = library.length([k for k in library.split("paper")[1] if library.sources[k] == "HumanEva"])
     assert kept == {False: 4 * 51, True: 4 * 61}
 
@@ -163,13 +167,22 @@ def test_true_resampling_is_a_switch(amass, loaded):
 def test_what_is_missing_is_named(amass, splits, spoil, given, said):
     spoil(amass, splits)
     with pytest.raises(InputError, match=said):
-        paper.entries(given[0], amass, splits if given[1] else None)
+        settings.entries(given[0], amass, splits if given[1] else None)
 
 
 def test_nothing_is_written_where_no_clip_is_left(amass, splits, loaded, tmp_path, capsys):
     for path in amass.rglob("*_poses.npz"):
         write(path, frames=12)
     argv = [str(amass), "2", "--out", str(tmp_path / "x.npz"), "--body", str(OPEN_BODY), "--workers", "0"]
-    assert paper.main(argv) == 2 and not (tmp_path / "x.npz").exists()
+    assert main(argv) == 2 and not (tmp_path / "x.npz").exists()
     assert "no clip to learn from is left of setting 2" in capsys.readouterr().err
-    assert paper.main([str(tmp_path / "none"), *argv[1:]]) == 2
+    assert main([str(tmp_path / "none"), *argv[1:]]) == 2
+
+
+def test_the_module_runs_as_a_command(amass, loaded, tmp_path, monkeypatch, capsys):
+    argv = [amass, "3", "--out", tmp_path / "p.npz", "--workers", "0"]
+    monkeypatch.setattr(sys, "argv", ["paper", *map(str, argv)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("avatarlab.motion.paper", run_name="__main__", alter_sys=True)
+    assert ended.value.code == 0
+    assert "50 clips to learn from, 6 to test on" in capsys.readouterr().out
