@@ -2,6 +2,7 @@
 
 from avatarlab.export.animated import write_animated_glb
 from avatarlab.export.bvh import write_bvh
+from avatarlab.export.filming import Shot, write_film
 from avatarlab.export.glb import write_glb
 from avatarlab.export.lod import Lod, reduce_body, whole_body
 from avatarlab.export.meshopt import compress, find_gltfpack
@@ -9,6 +10,7 @@ from avatarlab.export.obj import displayed_vertices, write_obj
 
 __all__ = [
     "Lod",
+    "Shot",
     "compress",
     "displayed_vertices",
     "find_gltfpack",
@@ -16,6 +18,7 @@ __all__ = [
     "whole_body",
     "write_animated_glb",
     "write_bvh",
+    "write_film",
     "write_glb",
     "write_obj",
 ]

@@ -95,6 +95,11 @@ class Camera:
         ratio = self.K.new_tensor([[width / self.width], [height / self.height], [1.0]])
         return replace(self, K=self.K * ratio, width=width, height=height)
 
+    def window(self, left: int, top: int, width: int, height: int) -> Self:
+        """The part of the same view that ``width`` x ``height`` pixels from column ``left`` and row ``top`` see."""
+        shift = self.K.new_tensor([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
+        return replace(self, K=self.K - shift, width=width, height=height)
+
     def to(self, target) -> Self:
         """The camera on another device or in another float type, as ``Tensor.to``."""
         return replace(self, viewmat=self.viewmat.to(target), K=self.K.to(target))
