@@ -181,6 +181,7 @@ def test_nothing_is_written_where_no_clip_is_left(amass, splits, loaded, tmp_pat
 
 def test_the_module_runs_as_a_command(amass, loaded, tmp_path, monkeypatch, capsys):
     argv = [amass, "3", "--out", tmp_path / "p.npz", "--workers", "0"]
+    monkeypatch.delitem(sys.modules, "avatarlab.motion.paper.__main__")
     monkeypatch.setattr(sys, "argv", ["paper", *map(str, argv)])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("avatarlab.motion.paper", run_name="__main__", alter_sys=True)
