@@ -152,7 +152,7 @@ def test_floors_are_the_distances_by_hand(known):
     train, test = known.split("heldout")
     there, asked = lesson(known, train), lesson(known, test, 1)
     apart = (asked.targets - there.targets.mean(0))[:, TURNS:].reshape(-1, 22, 3).norm(dim=-1)
-    found = floors(known, "heldout")
+    found = floors(known, "heldout", 1)
     assert found["mean"]["mpjpe_cm"] == pytest.approx(100 * float(apart.mean()), rel=1e-4)
     assert found["mean"]["root_cm"] == pytest.approx(100 * float(apart[:, 0].mean()), rel=1e-4)
     assert {*found} == {*NAMES} == {*REFERENCE["heldout"]}

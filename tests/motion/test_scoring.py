@@ -11,8 +11,8 @@ from strangers import library, shifted
 from avatarlab.errors import InputError
 from avatarlab.motion import models, publishing
 from avatarlab.motion.metrics import METRICS
-from avatarlab.motion.scoring import Bench, Job, gather, jobs, leaks, means, report, score
-from avatarlab.motion.scoring.bench import FIGURES, JOINTS, portions, row
+from avatarlab.motion.scoring import Bench, Job, chosen, gather, jobs, leaks, means, report, score
+from avatarlab.motion.scoring.bench import FIGURES, JOINTS, evenly, portions, row
 from avatarlab.motion.scoring.dropout import (
     AFTER,
     BEFORE,
@@ -134,6 +134,11 @@ def test_jobs_keep_the_order_and_hold_every_segment(known):
     assert all(len(part) == 2 for part in parts)
     assert portions(known, []) == []
     assert [job.segments for job in jobs(known, ["mean"], ["heldout"], clips=1)] == [(0,)]
+
+
+def test_a_few_segments_are_taken_evenly(known):
+    assert [evenly(range(9), n) for n in (None, 3, 1, 99)] == [list(range(9)), [0, 4, 8], [0], list(range(9))]
+    assert chosen(known, "heldout") == [0, 1] and chosen(known, "heldout", 1) == [0]
 
 
 def test_segments_count_alike(rows):

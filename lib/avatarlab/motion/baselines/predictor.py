@@ -59,6 +59,11 @@ def learned(name: str, library: Library, split: str) -> FrameByFrame:
     """A baseline of NAMES that has learned the training segments of a split, and nothing else."""
     if name not in ANSWERS:
         raise InputError(f"baseline: got {name!r}, expected one of {', '.join(NAMES)}.")
-    train, _ = library.split(split)
-    answer = ANSWERS[name].learn(lesson(library, train))
-    return FrameByFrame(answer, Skeleton(torch.as_tensor(library.rest).float()))
+    return all_learned(library, split)[name]
+
+
+def all_learned(library: Library, split: str) -> dict[str, FrameByFrame]:
+    """Every baseline by name, each having learned the training segments of a split, and nothing else."""
+    skeleton = Skeleton(torch.as_tensor(library.rest).float())
+    known = lesson(library, library.split(split)[0])
+    return {name: FrameByFrame(kind.learn(known), skeleton) for name, kind in ANSWERS.items()}

@@ -10,7 +10,7 @@ import torch
 
 from avatarlab.errors import InputError
 from avatarlab.lab.parallel import Outcome, outcomes
-from avatarlab.motion import models
+from avatarlab.motion import baselines, models
 from avatarlab.motion.library import Library
 from avatarlab.motion.metrics import FURTHER, METRICS, OF_TRUTH, averaged, joint_errors, scores
 from avatarlab.motion.predictor import Motion, Predictor
@@ -42,21 +42,24 @@ class Bench:
         return Skeleton(torch.as_tensor(self.library.rest).float())
 
     def model(self, name: str, split: str) -> Predictor:
-        """Loaded once."""
-        if (name, split) not in self.ready:
+        """Loaded once; baselines all at once, for they learn from the same frames."""
+        if (name, split) not in self.ready and name in baselines.NAMES:
+            found = baselines.all_learned(self.library, split)
+            self.ready |= {(one, split): model for one, model in found.items()}
+        elif (name, split) not in self.ready:
             self.ready[name, split] = models.load(name, split, self.library, self.which)
         return self.ready[name, split]
 
-    def truth(self, segment: int) -> Motion:
-        """What was measured."""
-        part = self.library.frames(segment)
+    def truth(self, segment: int, frames: int | None = None) -> Motion:
+        """What was measured, the first ``frames`` of it, all if None."""
+        begin, end = self.library.starts[segment : segment + 2].tolist()
+        part = slice(begin, end if frames is None else min(end, begin + frames))
         poses = torch.as_tensor(self.library.poses[part]).float()
         return Motion(roma.rotvec_to_rotmat(poses), torch.as_tensor(self.library.trans[part]).float())
 
-    def trackers(self, segment: int) -> Trackers:
+    def trackers(self, segment: int, frames: int | None = None) -> Trackers:
         """What perfect devices would have seen of it."""
-        return Trackers.of(*self.skeleton.fk(*self.truth(segment)))
-
+        return Trackers.of(*self.skeleton.fk(*self.truth(segment, frames)))
 
     @torch.inference_mode()
     def places(self, segment: int, name: str | None = None, split: str = "") -> np.ndarray:
@@ -80,12 +83,24 @@ def bench(path: str | Path, which: str) -> Bench:
 
 
 def jobs(library: Library, names: Iterable[str], splits: Iterable[str], clips: int | None = None) -> list[Job]:
-    """Every test segment of every split for every model, cut into jobs; the first ``clips`` segments only, if given."""
+    """Every test segment of every split for every model, cut into jobs; ``clips`` of them, if given (see ``chosen``)."""
     found = []
     for split in splits:
-        test = library.split(split)[1][:clips]
+        test = chosen(library, split, clips)
         found += [Job(split, name, part) for name in names for part in portions(library, test)]
     return found
+
+
+def chosen(library: Library, split: str, clips: int | None = None) -> list[int]:
+    """Test segments of a split; so many at most, evenly over all, if ``clips`` is given."""
+    return evenly(library.split(split)[1], clips)
+
+
+def evenly(items: Sequence[int], count: int | None) -> list[int]:
+    """At most ``count`` of some items, the first and the last among them; all if None."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[k] for k in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
 def portions(library: Library, segments: Sequence[int], frames: int = JOB_FRAMES) -> list[tuple[int, ...]]:

@@ -10,8 +10,7 @@ import torch
 from avatarlab.lab.parallel import Outcome
 from avatarlab.motion.library import Library
 from avatarlab.motion.metrics import HANDS
-from avatarlab.motion.predictor import Motion
-from avatarlab.motion.scoring.bench import Bench, Job, gather
+from avatarlab.motion.scoring.bench import Bench, Job, evenly, gather
 from avatarlab.motion.trackers import RATE, Trackers
 
 BEFORE, LOST, AFTER = 90, 120, 60
@@ -54,7 +53,7 @@ def without(trackers: Trackers, device: int, begin: int, frames: int) -> Tracker
 def long_enough(library: Library, split: str, clips: int) -> list[int]:
     """At most so many test segments, evenly over those that hold all three parts; none if there are none."""
     found = [k for k in library.split(split)[1] if library.length([k]) >= BEFORE + LOST + AFTER]
-    return [found[k] for k in np.linspace(0, len(found) - 1, min(clips, len(found))).round().astype(int)]
+    return evenly(found, clips)
 
 
 def curves(
@@ -70,7 +69,12 @@ def curves(
     """
     names, split, clips = asked
     segments = long_enough(Library.load(path), split, clips)
-    work = [Job(split, name, tuple(part)) for name in names for part in np.array_split(segments, 2) if len(part)]
+    work = [
+        Job(split, name, tuple(part.tolist()))
+        for name in names
+        for part in np.array_split(segments, 2)
+        if len(part)
+    ]
     errors: Mapping[str, list] = {name: [] for name in names if segments}
     for name, of_clip in gather(path, work, which, workers, progress, losing):
         errors[name].append(of_clip)
@@ -83,8 +87,7 @@ def losing(at: Bench, job: Job) -> list[tuple[str, np.ndarray]]:
     model, found = at.model(job.model, job.split), []
     for segment in job.segments:
         device = 1 + segment % 2
-        truth = Motion(*(part[: BEFORE + LOST + AFTER] for part in at.truth(int(segment))))
-        world, places = at.skeleton.fk(*truth)
+        world, places = at.skeleton.fk(*at.truth(segment, BEFORE + LOST + AFTER))
         said = model.predict(without(Trackers.of(world, places), device, BEFORE, LOST))
         apart = 100 * (places - at.skeleton.fk(*said)[1]).norm(dim=-1)[BEFORE - TOLD :]
         found.append((job.model, torch.stack([apart[:, HANDS[device - 1]], apart.mean(1)]).numpy()))

@@ -12,6 +12,8 @@ from avatarlab.motion.scoring.report import SPLIT_WORDS, Means
 from avatarlab.motion.skeleton import NAMES
 from avatarlab.motion.trackers import RATE
 
+ORDER = (15, 12, 9, 6, 3, 0, 13, 16, 18, 20, 14, 17, 19, 21, 1, 4, 7, 10, 2, 5, 8, 11)
+"""Joints from the head down: trunk, left and right arm, left and right leg."""
 COLOURS = {
     "mean": PALETTE["grey"], "knn": PALETTE["skin"], "ridge": PALETTE["purple"], "avatarposer": PALETTE["orange"],
     "sage": PALETTE["green"], "causal": PALETTE["blue"],
@@ -25,8 +27,8 @@ def at_a_glance(means: Means):
     figure, grid = plt.subplots(1, 3, figsize=(10, 3.6))
     for axes, (key, words) in zip(grid, SHOWN.items(), strict=True):
         _bars(axes, means, splits, names, key)
-        axes.set(title=words, xticks=range(len(splits)))
-        axes.set_xticklabels([SPLIT_WORDS.get(split, split).replace(", ", ",\n") for split in splits], fontsize=8)
+        axes.set(title=words)
+        axes.set_xticks(range(len(splits)), splits)
     for split, base in enumerate(splits):
         grid[2].hlines(
             means[base, names[0]]["truth_jitter_100m_s3"], split - 0.45, split + 0.45, color="black", lw=1
@@ -51,13 +53,13 @@ def by_joint(rows: Sequence[Mapping], split: str, names: Sequence[str]):
     """Mean error of each joint in one split, a line of dots for each model."""
     figure, axes = plt.subplots(figsize=(10, 4))
     for name in names:
-        mine = [[row[joint] for joint in JOINTS] for row in rows if (row["split"], row["model"]) == (split, name)]
+        mine = [[row[JOINTS[k]] for k in ORDER] for row in rows if (row["split"], row["model"]) == (split, name)]
         axes.plot(np.mean(mine, 0), "o-", color=COLOURS[name], label=name, linewidth=1, markersize=4)
     axes.set(
-        ylabel="mean error (cm)", ylim=(0, None), title=f"Legs are guessed, wrists are seen: {SPLIT_WORDS[split]}"
+        ylabel="mean error (cm)", ylim=(0, None), title=f"Error of each joint, {SPLIT_WORDS.get(split, split)}"
     )
     axes.set_xticks(
-        range(len(NAMES)), [name.replace("_", " ") for name in NAMES], rotation=60, ha="right", fontsize=9
+        range(len(NAMES)), [NAMES[k].replace("_", " ") for k in ORDER], rotation=60, ha="right", fontsize=9
     )
     legend_outside(axes)
     return figure
@@ -108,7 +110,7 @@ def best_and_worst(rows: Sequence[Mapping], split: str, name: str, count: int = 
     """The segments of a split that a model gets most and least right, as text."""
     mine = sorted((r for r in rows if (r["split"], r["model"]) == (split, name)), key=lambda r: r["mpjpe_cm"])
     chosen = dict(enumerate(mine)).items()
-    lines = [f"{'':6s}{'MPJPE cm':>9s}{'lower cm':>9s}{'seconds':>9s}  {name}, {SPLIT_WORDS[split]}"]
+    lines = [f"{'':6s}{'MPJPE cm':>9s}{'lower cm':>9s}{'seconds':>9s}  {name}, {SPLIT_WORDS.get(split, split)}"]
     for rank, row in chosen:
         if rank < count or rank >= len(mine) - count:
             word = "best" if rank < count else "worst"
