@@ -2,6 +2,7 @@
 
     python bench/train_motion.py MODEL --split SPLIT --out FOLDER [--library PATH] [--start FOLDER]
                                  [--minutes M | --steps PART=N,...] [--float32] [--device cuda]
+                                 [--normalised]
 
 MODEL: sage, causal or avatarposer. SPLIT: heldout, random, cross, or common (what all three train on, to start the others
 from: --start is the folder that the run on common wrote). A line each ten seconds; a stopped run goes on when it
@@ -58,16 +59,31 @@ def causal(library: Library, asked: argparse.Namespace, progress: Callable) -> N
     """The lab's own causal model; one part, `causal`."""
     from avatarlab.motion.causal import training
 
+    in_one_part("causal", training, library, asked, progress)
+
+
+def avatarposer(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
+    """The AvatarPoser-like transformer, as published or --normalised; one part, `avatarposer`."""
+    from avatarlab.motion.avatarposer import training
+    from avatarlab.motion.avatarposer.model import Settings
+
+    settings = Settings(normalised=asked.normalised)
+    in_one_part("avatarposer", training, library, asked, progress, settings=settings)
+
+
+def in_one_part(model: str, training, library: Library, asked: argparse.Namespace, progress: Callable, **more):
+    """A model that is trained at a stretch, by its module ``training``."""
     whole = training.PUBLISHED if asked.start is None else training.TUNED
-    steps = asked.steps.get("causal") or (asked.minutes and round(asked.minutes * 60 / training.SECONDS_A_STEP))
+    steps = asked.steps.get(model) or (asked.minutes and round(asked.minutes * 60 / training.SECONDS_A_STEP))
     schedule = replace(
         whole, steps=steps or whole.steps, seed=asked.seed, device=asked.device, bfloat16=not asked.float32
     )
-    start = asked.start and file_in(asked.start, "causal")
-    training.run(library, asked.split, asked.out, schedule, start, commit(), tell=partial(progress, "causal"))
+    start = asked.start and file_in(asked.start, model)
+    tell = partial(progress, model)
+    training.run(library, asked.split, asked.out, schedule, start, commit(), tell=tell, **more)
 
 
-MODELS = {"sage": sage, "causal": causal}
+MODELS = {"sage": sage, "causal": causal, "avatarposer": avatarposer}
 
 
 def file_in(folder: Path, model: str) -> Path:
@@ -102,6 +118,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--float32", action="store_true", help="no half precision")
+    parser.add_argument("--normalised", action="store_true", help="avatarposer seen from the head, and mirrored")
     return parser.parse_args()
 
 
