@@ -17,10 +17,10 @@ from avatarlab.motion.windows import Windows
 
 ROOT_WEIGHT, JOINTS_WEIGHT, PLACES_WEIGHT = 0.02, 1.0, 1.0
 """Of the L1 losses of the root's rotation, of the local rotations, of the joints' places. Source: the paper, 3.4."""
-PUBLISHED = Schedule(steps=3000, batch=256, learning_rate=5e-4, bfloat16=True)
+PUBLISHED = Schedule(steps=3000, batch=128, learning_rate=5e-4, bfloat16=True)
 """How the published weights were trained on `common`; a split goes on from them with TUNED."""
 TUNED = replace(PUBLISHED, steps=750, learning_rate=2.5e-4)
-SECONDS_A_STEP = 0.4
+SECONDS_A_STEP = 0.36
 """Of one core, measured in bfloat16."""
 
 
