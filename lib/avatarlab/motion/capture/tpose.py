@@ -22,6 +22,9 @@ STILL_M, STILL_RAD = 0.03, 0.12
 TILT, YAW = 0.8, 0.8
 """Radians by which up, and the headset's heading against the line of the hands, may be off before axes are doubted."""
 
+BEHIND_M = 0.04
+"""How far the headset may be behind the line between the hands in T-pose; it belongs 5 to 10 cm ahead of it."""
+
 
 class Held(NamedTuple):
     """The T-pose of a recording: from ``start`` to ``stop`` s, mean places (3, 3) m and rotations (3, 3, 3)."""
@@ -111,7 +114,12 @@ class Fit(NamedTuple):
 
     @property
     def good(self) -> bool:
-        return max(self.places_up, self.headset_up) < TILT and self.yaw < YAW and self.point > 0
+        return (
+            max(self.places_up, self.headset_up) < TILT
+            and self.yaw < YAW
+            and self.point > 0
+            and self.ahead > -BEHIND_M
+        )
 
     @property
     def misfit(self) -> float:
@@ -209,7 +217,9 @@ def _seen(fit: Fit) -> str:
         return "the left controller is at the right hand of where the headset looks"
     if fit.yaw >= YAW:
         return "the headset looks along the arms"
-    return "the controllers point inwards and back"
+    if fit.point <= 0:
+        return "the controllers point inwards and back"
+    return f"the hands are {-100 * fit.ahead:.0f} cm ahead of the headset (unless the arms were not straight out)"
 
 
 def _plainly(fit: Fit) -> str:
