@@ -10,9 +10,9 @@ from test_viewers import issues, spotless
 from tube import ELBOW_X, LENGTH, person
 
 from avatarlab.body.layout import ARKIT_NAMES, JOINT
-from avatarlab.export import whole_body, write_animated_glb
+from avatarlab.export import whole_body
 from avatarlab.export.acting import act
-from avatarlab.export.animated import smooth_quaternions
+from avatarlab.export.animated import smooth_quaternions, write_animated_glb
 from avatarlab.export.reread import Glb
 
 QUARTER = np.pi / 2

@@ -7,9 +7,8 @@ import torch
 from dance import clip
 from tube import ELBOW_X, LENGTH, person
 
-from avatarlab.export import write_bvh
 from avatarlab.export.acting import act
-from avatarlab.export.bvh import angles_zxy
+from avatarlab.export.bvh import angles_zxy, write_bvh
 from avatarlab.motion.sources import bvh
 from avatarlab.motion.sources.euler import euler
 

@@ -6,9 +6,19 @@ import torch
 from dance import clip
 from tube import person
 
-from avatarlab.export import Shot, whole_body, write_film
+from avatarlab.export import whole_body
 from avatarlab.export.acting import act
-from avatarlab.export.filming import FOV_DEG, _view, camera_offset, film, portrayed, skin_colors, steadied
+from avatarlab.export.filming import (
+    FOV_DEG,
+    Shot,
+    _view,
+    camera_offset,
+    film,
+    portrayed,
+    skin_colors,
+    steadied,
+    write_film,
+)
 from avatarlab.export.video import read_video, write_video
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor

@@ -14,7 +14,8 @@ from PIL import Image
 from tube import Tube, elbow_bent, person
 
 from avatarlab.body.layout import ARKIT_NAMES, JOINT_NAMES
-from avatarlab.export import compress, reduce_body, whole_body, write_animated_glb, write_glb
+from avatarlab.export import compress, reduce_body, whole_body, write_glb
+from avatarlab.export.animated import write_animated_glb
 from avatarlab.export.reread import Glb
 
 HERE = Path(__file__).parent
