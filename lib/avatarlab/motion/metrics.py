@@ -39,7 +39,7 @@ HANDS = (LEFT_WRIST, RIGHT_WRIST)
 SHOULDERS, ELBOWS = ((JOINT[f"left_{part}"], JOINT[f"right_{part}"]) for part in ("shoulder", "elbow"))
 FEET = tuple(JOINT[f"{side}_{part}"] for part in ("ankle", "foot") for side in ("left", "right"))
 CONTACT_SPEED_M_S = 0.2
-"""A foot's joint that is faster than this stands on nothing."""
+"""A foot's joint that is faster than this stands on nothing. Chosen by us; papers differ."""
 CONTACT_HEIGHT_M = (0.15, 0.15, 0.10, 0.10)
 """Nor does one of FEET (ankles, then toes) higher above z = 0 than this."""
 SHORTEST = 5

@@ -1,8 +1,9 @@
 """Floors: how far off joints are that a baseline places without a skeleton, relative to the head.
 
-Easier than a pose: bones may stretch and the head's heading is given. It is the protocol of the figures in REFERENCE,
-so ours can be held against them: places of 22 joints relative to the head, seen from the head's heading, learned from
-one frame's devices; the error is the mean over frames, not over clips.
+Easier than a pose: bones may stretch and the head's heading is given. Places of 22 joints relative to the head, seen
+from the head's heading, are learned from one frame's devices, as in the figures of REFERENCE. More of how those were
+made is not known: which numbers of a frame were learned from, how they were scaled, whether all training frames were
+kept and whether clips or frames were averaged (here: frames) is our choice, so the two need not agree.
 """
 
 from collections.abc import Sequence

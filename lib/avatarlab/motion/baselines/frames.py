@@ -21,7 +21,11 @@ FEATURES = 25
 TURNS = 6 * COUNT
 """The first numbers of a target, rotations in six; the other 66 are the places of the joints relative to the head."""
 EVERY = 6
-"""Every such frame is learned from: 10 a second. Neighbours at 60 Hz are nearly the same."""
+"""Every such frame is learned from: 10 a second.
+
+It is quicker, and it makes the nearest frames better: at 60 Hz all five tend to be one moment. Places relative to the
+head, held-out subjects of a prototype library: 12.5 cm from every frame, 11.6 from every sixth; one clip in ten: 9.2, 8.5.
+"""
 
 
 class Lesson(NamedTuple):
