@@ -7,12 +7,18 @@ import torch
 from avatarlab import weights
 from avatarlab.errors import InputError
 from avatarlab.motion import baselines, publishing
+from avatarlab.motion.avatarposer.model import AvatarPoserPredictor
+from avatarlab.motion.causal.predictor import CausalPredictor
 from avatarlab.motion.library import Library
 from avatarlab.motion.predictor import Predictor
 from avatarlab.motion.sage.predictor import SagePredictor
 from avatarlab.motion.skeleton import Skeleton
 
-NETWORKS = {"sage": SagePredictor.load}
+NETWORKS = {
+    "avatarposer": AvatarPoserPredictor.load,
+    "sage": SagePredictor.load,
+    "causal": CausalPredictor.load,
+}
 """Name -> what makes a Predictor of a weights file and a skeleton."""
 STAGES = {"sage": "train_refiner"}
 """Network -> the stage that trains it, whose folder holds the `trained` weights; others are published only."""

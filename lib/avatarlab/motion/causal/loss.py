@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from avatarlab.motion.skeleton import COUNT, HEAD, JOINT, PARENT, Skeleton
+from avatarlab.motion.feet import FEET
+from avatarlab.motion.skeleton import COUNT, HEAD, PARENT, Skeleton
 from avatarlab.motion.trackers import RATE
 
-FEET = tuple(JOINT[n] for n in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
 STANDING = 0.25
 """A foot's joint slower than this (m/s) is in contact."""
 

@@ -1,10 +1,12 @@
 """The causal network: a memory and a look at each other for the three devices, a memory for the body, a pose."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from avatarlab import weights
 from avatarlab.motion.causal.features import HAND_WIDTH, HEAD_WIDTH, Seen
 from avatarlab.motion.skeleton import COUNT
 
@@ -125,3 +127,11 @@ def _embedding(numbers: int, width: int) -> nn.Module:
 
 def _lstm(width: int) -> nn.LSTM:
     return nn.LSTM(width, width, batch_first=True)
+
+
+def loaded(path: str | Path) -> Network:
+    """The network of a weights file."""
+    tensors, card = weights.load(path)
+    network = Network(**card["parameters"]["network"])
+    network.load_state_dict(tensors)
+    return network.eval()

@@ -14,7 +14,7 @@ from avatarlab.lab.training import Schedule, Steps, TellSteps, train
 from avatarlab.motion import publishing
 from avatarlab.motion.causal.features import Seen, lost_for, seen
 from avatarlab.motion.causal.loss import Weights, terms
-from avatarlab.motion.causal.network import Network
+from avatarlab.motion.causal.network import Network, loaded
 from avatarlab.motion.library import Library
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
 from avatarlab.motion.trackers import RATE
@@ -131,14 +131,6 @@ def learn(
     run = {"split": split, "schedule": asdict(schedule), "network": network.settings, "start": str(start)}
     lesson = train(Lesson(network.train(), windows, schedule), folder, run, tell)
     return lesson.average.eval(), lesson.history
-
-
-def loaded(path: str | Path) -> Network:
-    """The network of a weights file."""
-    tensors, card = weights.load(path)
-    network = Network(**card["parameters"]["network"])
-    network.load_state_dict(tensors)
-    return network.eval()
 
 
 def run(
