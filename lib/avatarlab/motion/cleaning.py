@@ -1,9 +1,9 @@
 """Recorded motion made fit to learn from: cut where it jumps, low-passed, at 60 Hz, with its floor at zero.
 
 Filter: Butterworth of order 4 at 8 Hz run forwards and backwards (no delay; -6 dB at 8 Hz), on each rotation's
-quaternion with its sign kept from frame to frame, made of length one again, and on the translation. A steady
-turn at 45 rad/s moves its quaternion at 3.6 Hz, of which the filter leaves 0.998; so the length hardly matters. It runs at the recording's own rate, above
-60 Hz, so that taking every second frame afterwards folds nothing back.
+quaternion with its sign kept from frame to frame, made of length one again, and on the translation. A steady turn at
+45 rad/s moves its quaternion at 3.6 Hz, of which the filter leaves 0.998: the length hardly matters. It runs at the
+recording's own rate, above 60 Hz, so that taking every second frame afterwards folds nothing back.
 """
 
 from typing import NamedTuple
