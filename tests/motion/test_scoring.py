@@ -123,6 +123,7 @@ def test_weights_of_other_data_are_told_apart(known, tmp_path, monkeypatch):
     assert not models.there("sage", "heldout") and models.there("ridge", "heldout")
     card = publishing.card(known, known.split("heldout")[0], "heldout", {}, {}, "abc")
     models.weights.save(file, {"x": torch.zeros(1)}, card)
+    assert models.conditions("sage", "heldout") == (1, {})
     assert models.there("sage", "heldout") and models.of_this_library("sage", "heldout", known)
     assert not models.of_this_library("sage", "heldout", library(frames=480))
     assert models.of_this_library("knn", "heldout", known)

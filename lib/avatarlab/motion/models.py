@@ -16,6 +16,7 @@ from avatarlab.motion.skeleton import Skeleton
 
 NETWORKS = {
     "avatarposer": AvatarPoserPredictor.load,
+    "avatarposer_normalised": AvatarPoserPredictor.load,
     "sage": SagePredictor.load,
     "causal": CausalPredictor.load,
 }
@@ -62,3 +63,9 @@ def of_this_library(name: str, split: str, library: Library, which: str = "pretr
         return True
     here = publishing.card(library, library.split(split)[0], split, {}, {}, "")["data"]
     return weights.load(weights_file(name, split, which))[1]["data"] == here
+
+
+def conditions(name: str, split: str, which: str = "pretrained") -> tuple[int, dict]:
+    """How many numbers a network has learned, and what its card says of how: its ``parameters``."""
+    tensors, card = weights.load(weights_file(name, split, which))
+    return sum(tensor.numel() for tensor in tensors.values()), card["parameters"]

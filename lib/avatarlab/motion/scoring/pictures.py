@@ -16,7 +16,7 @@ ORDER = (15, 12, 9, 6, 3, 0, 13, 16, 18, 20, 14, 17, 19, 21, 1, 4, 7, 10, 2, 5, 
 """Joints from the head down: trunk, left and right arm, left and right leg."""
 COLOURS = {
     "mean": PALETTE["grey"], "knn": PALETTE["skin"], "ridge": PALETTE["purple"], "avatarposer": PALETTE["orange"],
-    "sage": PALETTE["green"], "causal": PALETTE["blue"],
+    "avatarposer_normalised": PALETTE["red"], "sage": PALETTE["green"], "causal": PALETTE["blue"],
 }  # fmt: skip
 SHOWN = {"mpjpe_cm": "MPJPE (cm)", "mpjve_cm_s": "MPJVE (cm/s)", "jitter_100m_s3": "jitter (100 m/s³)"}
 

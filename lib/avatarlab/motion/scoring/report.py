@@ -16,6 +16,7 @@ SPLIT_WORDS = {
 }
 RATIOS = {
     ("sage", "avatarposer"): ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3", "mpjre_deg"),
+    ("sage", "avatarposer_normalised"): ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3", "mpjre_deg"),
     ("causal", "sage"): ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3"),
 }
 """Models whose quotient is told, of which figures."""
@@ -99,7 +100,7 @@ def _heads(key: str) -> tuple[str, str]:
 def _header(widths: Sequence[int]) -> list[str]:
     heads = [_heads(key) for key in METRICS]
     lines = ["".join(f"{head[k]:>{w}}" for head, w in zip(heads, widths, strict=True)) for k in (0, 1)]
-    return [f"{'':12s}{lines[0]}   floor here  floor of reference", f"{'':12s}{lines[1]}{'cm':>13s}{'cm':>20s}"]
+    return [f"{'':24s}{lines[0]}   floor here  floor of reference", f"{'':24s}{lines[1]}{'cm':>13s}{'cm':>20s}"]
 
 
 def _own(mean: Mapping[str, float]) -> list[float]:
@@ -109,7 +110,7 @@ def _own(mean: Mapping[str, float]) -> list[float]:
 
 def _line(name: str, values: Iterable[float], widths: Sequence[int]) -> str:
     cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
-    return f"{name:12s}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{name:24s}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _beside(name: str, ours: Mapping, theirs: Mapping) -> str:
