@@ -195,6 +195,7 @@ def test_wrists_out_of_reach_are_told_apart(skeleton, moving):
     found = scores(skeleton, moving, Motion(moving.rotations, moving.trans + off))
     assert float(found["hand_reachable_cm"]) == pytest.approx(1.0)
     assert float(found["hand_cm"]) > 200
+    assert float(found["hand_unreachable_pct"]) == pytest.approx(100 * (FRAMES // 2) / (FRAMES - 1))
     away = Motion(moving.rotations, moving.trans + 9.0)
     assert math.isnan(float(scores(skeleton, moving, away)["hand_reachable_cm"]))
 

@@ -31,8 +31,8 @@ METRICS = {
     "floor_penetration_cm": "below the floor, cm",
 }
 """Key of a figure, unit included -> its words in a table. Smaller is better in all."""
-FURTHER = ("hand_reachable_cm",)
-"""Figures beside: the wrists' error where they could be reached, see ``reachable``."""
+FURTHER = ("hand_reachable_cm", "hand_unreachable_pct")
+"""Figures beside: the wrists' error where they could be reached, and how often they could not, see ``reachable``."""
 OF_TRUTH = ("jitter_100m_s3", "foot_skate_cm_s", "floor_penetration_cm")
 """Figures that the true motion has too; a row gives its own beside, under the key with ``truth_`` before it."""
 HANDS = (LEFT_WRIST, RIGHT_WRIST)
@@ -150,6 +150,7 @@ def scores(skeleton: Skeleton, truth: Motion, said: Motion) -> dict[str, Tensor]
         "lower_cm": mpjpe(true, mine, LOWER),
         "root_cm": mpjpe(true, mine, (0,)),
         "hand_reachable_cm": hand_reachable(skeleton, true, mine),
+        "hand_unreachable_pct": 100 * (~reachable(skeleton, true, mine)).to(true).mean((-2, -1)),
         **_alone(mine, standing),
         **{f"truth_{key}": value for key, value in _alone(true, standing).items()},
     }
