@@ -137,6 +137,16 @@ def test_straight_and_overstretched_limbs_bend_to_their_natural_side(skeleton, b
     assert (now[list(LEGS.hinge), 2] > hips[0, :, 2] + 0.05).all()  # knees to the front
 
 
+def test_a_frame_does_not_depend_on_others(skeleton):
+    """Bit by bit, whatever another frame's hands reach for."""
+    motion = swaying(skeleton, 20)
+    world, places = skeleton.fk(*motion)
+    far = places[:, WRISTS].clone()
+    far[10:] += torch.tensor([0.0, -2.0, 0.0])
+    near, other = (arms(skeleton, *motion, x, world[:, WRISTS]) for x in (places[:, WRISTS], far))
+    assert torch.equal(near[:10], other[:10]) and not torch.equal(near[10:], other[10:])
+
+
 def test_weight_goes_from_the_pose_to_the_target(skeleton):
     motion = swaying(skeleton, 3)
     world, places = skeleton.fk(*motion)

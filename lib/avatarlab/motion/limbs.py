@@ -66,11 +66,9 @@ def reached(
     offsets = skeleton.offsets.to(now)
     girdle = None
     if limbs.girdle is not None:
-        turn = _help(skeleton, limbs, now, places)
-        if bool(turn.any()):
-            turn = roma.rotvec_to_rotmat(turn)
-            girdle = turn @ world[..., list(limbs.girdle), :, :]
-            now, world = _carried(limbs, now, world, turn)
+        turn = roma.rotvec_to_rotmat(_help(skeleton, limbs, now, places))
+        girdle = turn @ world[..., list(limbs.girdle), :, :]
+        now, world = _carried(limbs, now, world, turn)
     first, second = _bent(limbs, offsets, now, world, places)
     return _written(limbs, rotations, world, girdle, first, second, aim)
 
