@@ -48,9 +48,11 @@ def test_nothing_but_the_limbs_moves(skeleton):
     motion = swaying(skeleton, 8)
     world, places = skeleton.fk(*motion)
     out = arms(skeleton, turned(motion.rotations, 0.05), motion.trans, places[:, WRISTS], world[:, WRISTS])
-    limbs = [*ARMS.root, *ARMS.hinge, *ARMS.end]
-    rest = [j for j in range(22) if j not in limbs]
-    assert torch.equal(out[:, rest], turned(motion.rotations, 0.05)[:, rest])
+    limbs, collars = [*ARMS.root, *ARMS.hinge, *ARMS.end], list(ARMS.girdle)
+    rest = [j for j in range(22) if j not in limbs + collars]
+    before = turned(motion.rotations, 0.05)
+    assert torch.equal(out[:, rest], before[:, rest])
+    assert (out - before)[:, collars].abs().max() < 1e-5
 
 
 def test_who_is_there_already_stays(skeleton):
