@@ -14,6 +14,7 @@ from avatarlab.export import whole_body
 from avatarlab.export.acting import act
 from avatarlab.export.animated import smooth_quaternions, write_animated_glb
 from avatarlab.export.reread import Glb
+from avatarlab.motion.clip import Clip
 
 QUARTER = np.pi / 2
 
@@ -125,6 +126,11 @@ def test_soles_keep_their_height_on_another_body(open_body, woman):
     acted = act(open_body, woman, clip(trans=np.linspace([0, 0, above], [0, -1.0, above], 61) - hips))
     assert float(acted.vertices(open_body, 0)[: open_body.skin_count, 1].min()) == pytest.approx(0, abs=1e-4)
     assert 0.8 < float(acted.pelvis[-1, 2] - acted.pelvis[0, 2]) < 0.98
+
+
+def test_clip_without_betas_is_of_the_mean_body(open_body, woman, squat):
+    bare = Clip.of(squat.motion)
+    assert torch.equal(act(open_body, woman, bare).pelvis, act(open_body, woman, squat).pelvis)
 
 
 def test_pictures_take_fewer_frames(open_body, woman, squat):

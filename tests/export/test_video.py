@@ -105,6 +105,18 @@ def test_window_around_the_body_is_the_same_picture(tube):
     assert off.max() <= 1 and whole.std() > 10
 
 
+def test_floor_hides_what_is_below_it(tube):
+    """The tube, 10 cm thick, seen from straight in front: sunk by half, half of it is left; sunk whole, none."""
+    lod = whole_body(tube)
+    camera = Camera.look_at((0.3, 0.5, 2.0), (0.3, 0, 0), fov_deg=25, width=96, height=64)
+    tall = []
+    for lift in (0.05, 0.0, -0.2):
+        vertices = tube.template[: tube.skin_count] + torch.tensor([0, lift, 0])
+        picture = portrayed(vertices, lod, camera, torch.tensor([0.9, 0.1, 0.1]))
+        tall.append((picture[..., 0].astype(int) - picture[..., 1] > 40)[:, 48].sum())
+    assert tall[0] > tall[1] > 0.4 * tall[0] and tall[2] == 0
+
+
 @pytest.fixture(scope="module")
 def walk():
     """Three seconds, 1.5 m ahead of where the body faces at rest."""

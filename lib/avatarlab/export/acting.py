@@ -70,7 +70,7 @@ def act(body, person, clip: Clip) -> Acted:
     rotations = roma.rotvec_to_rotmat(poses.view(-1, 55, 3))
     lay = upright(rotations).mT
     rotations = torch.cat([lay @ rotations[:, :1], rotations[:, 1:]], 1).float()
-    betas, own = person.betas(), torch.tensor(clip.betas)
+    betas, own = person.betas(), torch.tensor(clip.betas if len(clip.betas) else [0.0])
     rest, others = _rest(body, betas), _rest(body, own)
     grown = (rest.hips - rest.sole) / (others.hips - others.sole)
     places = torch.tensor(clip.trans).double() + others.joints[0].double()

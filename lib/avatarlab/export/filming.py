@@ -95,9 +95,14 @@ def camera_offset(points: Tensor, view: Tensor, shot: Shot) -> Tensor:
 
 
 def portrayed(vertices: Tensor, lod: Lod, camera: Camera, colors: Tensor, supersample: int = 2) -> np.ndarray:
-    """Picture (H, W, 3) uint8 of one body (K, 3) m on its floor; only the window around the body is shaded."""
+    """Picture (H, W, 3) uint8 of one body (K, 3) m on its floor, which hides what is below it.
+
+    Only the window around the body is shaded.
+    """
     faces = torch.as_tensor(lod.faces)
     picture = floor(camera, vertices, faces)
+    faces = faces[(vertices[faces][..., 1] > 0).any(1)]
+    vertices = vertices * torch.tensor([1.0, 0, 1]) + vertices.clamp_min(0) * torch.tensor([0.0, 1, 0])
     pixels, depth = camera.project(vertices)
     low, high = pixels[depth > 0].amin(0).floor().long() - 1, pixels[depth > 0].amax(0).ceil().long() + 1
     left, top = (max(0, int(x)) for x in low)
