@@ -2,9 +2,9 @@
 
     python bench/train_motion.py MODEL --split SPLIT --out FOLDER [--library PATH] [--start FOLDER]
                                  [--minutes M | --steps PART=N,...] [--float32] [--device cuda]
-                                 [--normalised]
+                                 [--codebooks FILE] [--normalised]
 
-MODEL: sage, causal or avatarposer. SPLIT: heldout, random, cross, or common (what all three train on, to start the others
+MODEL: codebooks (of sage; trained first, on common), sage, causal or avatarposer. SPLIT: heldout, random, cross, or common (what all three train on, to start the others
 from: --start is the folder that the run on common wrote). A line each ten seconds; a stopped run goes on when it
 is started again with the same words. Without --minutes and --steps the published numbers of steps are taken.
 """
@@ -44,15 +44,28 @@ class Progress:
             print(f"{part}: {step}/{steps}, loss {loss:.4f}, {left:.0f} s left", flush=True)
 
 
-def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
-    """The stratified model: all its parts."""
+def codebooks(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
+    """The stratified model's codebooks: on `common`, one file for all splits."""
     from avatarlab.motion.sage import SMALL
-    from avatarlab.motion.sage.learning import learn, published_plan
+    from avatarlab.motion.sage.learning import learn_codebooks
+
+    learn_codebooks(library, asked.split, SMALL, sage_plan(asked), asked.out, commit(), progress)
+
+
+def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
+    """The stratified model: all its other parts, on --codebooks."""
+    from avatarlab.motion.sage.learning import learn
+
+    start = asked.start and file_in(asked.start, "sage")
+    learn(library, asked.split, asked.codebooks, sage_plan(asked), asked.out, commit(), progress, start)
+
+
+def sage_plan(asked: argparse.Namespace):
+    """How long each part learns."""
+    from avatarlab.motion.sage.learning import published_plan
 
     plan = published_plan(asked.minutes, asked.steps, from_start=asked.start is not None)
-    start = asked.start and file_in(asked.start, "sage")
-    machine = dict(bfloat16=not asked.float32, device=asked.device, seed=asked.seed)
-    learn(library, asked.split, SMALL, plan, asked.out, machine, commit(), progress, start)
+    return replace(plan, seed=asked.seed, device=asked.device, bfloat16=not asked.float32)
 
 
 def causal(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
@@ -83,7 +96,7 @@ def in_one_part(model: str, training, library: Library, asked: argparse.Namespac
     training.run(library, asked.split, asked.out, schedule, start, commit(), tell=tell, **more)
 
 
-MODELS = {"sage": sage, "causal": causal, "avatarposer": avatarposer}
+MODELS = {"codebooks": codebooks, "sage": sage, "causal": causal, "avatarposer": avatarposer}
 
 
 def file_in(folder: Path, model: str) -> Path:
@@ -113,6 +126,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--library", type=Path, default=ROOT / "data/motion/motion.npz")
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--codebooks", type=Path, default=ROOT / "models/pretrained/motion_codebooks.safetensors")
     parser.add_argument("--minutes", type=float, help="of one core; the published steps are scaled to it")
     parser.add_argument("--steps", type=numbers, default={}, help="part=number,...")
     parser.add_argument("--seed", type=int, default=7)

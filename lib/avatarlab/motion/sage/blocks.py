@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avatarlab.motion.rotations import UPRIGHT, to_6d
+
 DEVICES, CHANNELS = 3, 18
+LEAST_SPREAD = 0.03
 
 
 class Attention(nn.Module):
@@ -65,6 +68,43 @@ class Doubling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.spread(x.mT)[..., 1:].mT
+
+
+def lively(module: nn.Module) -> nn.Module:
+    """Let layers begin by handing signals on at the size they came; torch's own beginning makes them smaller."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return module
+
+
+class Usual(nn.Module):
+    """How rotations in six numbers usually are: mean and spread (joints, 6) that networks see and say them by.
+
+    Before anything is measured the mean is the body at rest, upright, its root first, and the spread is one.
+    """
+
+    def __init__(self, joints: int):
+        super().__init__()
+        rest = torch.eye(3).expand(joints - 1, 3, 3)
+        self.register_buffer("mean", to_6d(torch.cat([torch.tensor(UPRIGHT)[None], rest])))
+        self.register_buffer("spread", torch.ones(joints, 6))
+
+    @torch.no_grad()
+    def measure(self, pose: Tensor) -> None:
+        """Take mean and spread of poses (..., joints, 6)."""
+        self.mean.copy_(pose.flatten(0, -3).mean(0))
+        self.spread.copy_(pose.flatten(0, -3).std(0).clamp_min(LEAST_SPREAD))
+
+    def taken(self, pose: Tensor) -> Tensor:
+        """Poses (..., joints, 6) as networks see them."""
+        return (pose - self.mean) / self.spread
+
+    def given(self, said: Tensor) -> Tensor:
+        """Poses (..., joints, 6) of what a network said (..., joints * 6)."""
+        return self.mean + self.spread * said.float().unflatten(-1, self.mean.shape)
 
 
 def positions(count: int, width: int) -> Tensor:

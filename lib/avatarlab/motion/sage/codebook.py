@@ -5,12 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from avatarlab.motion.sage.blocks import CHANNELS, Block, DeviceMix, Doubling, positions
+from avatarlab.motion.sage.blocks import CHANNELS, Block, DeviceMix, Doubling, Usual, lively, positions
+from avatarlab.motion.sage.movements import Movements
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.shapes import expect
 
 KEPT = 0.99
 """Share of the past in the running usage of a code."""
+SETTLED = 40_000
+"""Tokens, at most, that k-means looks at."""
 HIDDEN = 0.01
 """What stands in the six numbers of a joint whose track the encoder is not shown. Source: SAGE's loader (facts)."""
 
@@ -56,6 +59,20 @@ class Quantiser(nn.Module):
         return self.entries[book, indices].flatten(-2)
 
     @torch.no_grad()
+    def settle(self, z: Tensor, generator: torch.Generator, rounds: int = 15) -> None:
+        """Set each book by k-means on latents (B, T, books * size), begun from pieces drawn at random."""
+        pieces = z.unflatten(-1, (len(self.entries), -1)).flatten(0, 1)
+        pieces = pieces[torch.randperm(len(pieces), generator=generator)[:SETTLED].to(z.device)]
+        drawn = torch.randperm(len(pieces), generator=generator)[: self.entries.shape[1]].to(z.device)
+        self.entries.copy_(pieces[drawn].transpose(0, 1))
+        for _ in range(rounds):
+            mine = nn.functional.one_hot(self.apart(pieces[None])[0].argmin(-1), self.entries.shape[1]).float()
+            count = mine.sum(0)[..., None]
+            means = torch.einsum("nke,nks->kes", mine, pieces) / count.clamp_min(1)
+            self.entries.copy_(torch.where(count > 0, means, self.entries))
+        self.usage.fill_(1 / self.entries.shape[1])
+
+    @torch.no_grad()
     def _revive(self, pieces: Tensor, apart: Tensor, indices: Tensor) -> None:
         """Draw each code to the nearest of this batch's pieces, the more the less it is used.
 
@@ -79,8 +96,10 @@ class Codebook(nn.Module):
 
     def __init__(self, settings: Settings, joints: int):
         super().__init__()
-        width, latent, drop = settings.code_width, settings.latent, settings.dropout
+        width, latent, drop = settings.code_width, settings.latent, settings.code_dropout
         self.joints, self.hidden = joints, settings.hidden
+        self.usual = Usual(joints)
+        self.movements = Movements(settings, joints) if settings.movements else None
         self.devices = DeviceMix(joints)
         self.inputs = nn.Linear(joints * (6 + CHANNELS), width)
         self.down = nn.Sequential(nn.Conv1d(width, width, 3, padding=1), nn.MaxPool1d(2))
@@ -96,19 +115,28 @@ class Codebook(nn.Module):
             *(Block(width, settings.code_heads, drop) for _ in range(settings.code_blocks))
         )
         self.up = nn.Sequential(Doubling(width), nn.LayerNorm(width), nn.Linear(width, width))
-        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 6 * joints))
+        self.bend = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.head = nn.Linear(width, 6 * joints)
+        for part in (self.inputs, self.down, self.encoded, self.to_codes, self.from_codes, self.up, self.head):
+            lively(part)
+        if self.movements:  # they begin, the rest adds what it learns
+            nn.init.zeros_(self.to_codes.weight), nn.init.zeros_(self.head.weight)
 
     def encode(self, pose: Tensor, sparse: Tensor) -> Tensor:
         """Rotations (B, L, joints, 6), the first the root's; trackers (B, L, 3, 18) -> latents (B, L/2, latent)."""
         expect("pose", pose, ("B", "L", self.joints, 6))
-        frames = self.inputs(torch.cat([pose.flatten(-2), self.devices(sparse)], -1))
+        frames = self.inputs(torch.cat([self.usual.taken(pose).flatten(-2), self.devices(sparse)], -1))
         tokens = self.down(frames.mT).mT
-        return self.to_codes(self.encoded(self.encoder(tokens + self.places)))
+        z = self.to_codes(self.encoded(self.encoder(tokens + self.places))).float()
+        return z + self.movements.taken(pose) if self.movements else z
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents (B, L/2, latent) -> rotations (B, L, joints, 6)."""
         frames = self.up(self.decoder(self.from_codes(latent)))
-        return self.head(frames).unflatten(-1, (self.joints, 6))
+        said = self.head(frames + self.bend(frames))
+        if self.movements:
+            return self.movements.given(latent) + self.usual.spread * said.float().unflatten(-1, (self.joints, 6))
+        return self.usual.given(said)
 
     def masked(self, pose: Tensor, generator: torch.Generator) -> Tensor:
         """Hide whole tracks of joints, never the root's: each with the chance `hidden`."""

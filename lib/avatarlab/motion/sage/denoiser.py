@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, waves
+from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, positions, waves
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.shapes import expect
 
@@ -33,6 +33,18 @@ class TimeBlock(nn.Module):
         return x + (1 + gate2) * self.mlp(self.between(x) * (1 + scale2) + shift2)
 
 
+class TokenHeads(nn.Module):
+    """A last layer of each token's own: (B, T, width) -> (B, T, latent)."""
+
+    def __init__(self, tokens: int, width: int, latent: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(tokens, width, latent) / width**0.5)
+        self.bias = nn.Parameter(torch.zeros(tokens, 1, latent))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (torch.bmm(x.transpose(0, 1), self.weight) + self.bias.to(x.dtype)).transpose(0, 1)
+
+
 class Denoiser(nn.Module):
     """Says the clean latents behind noisy ones, of a window whose trackers are known.
 
@@ -53,7 +65,8 @@ class Denoiser(nn.Module):
         self.time = nn.Sequential(nn.Linear(WAVES, wide), nn.SiLU(), nn.Linear(wide, wide))
         blocks = (TimeBlock(width, settings.heads, wide, settings.dropout) for _ in range(settings.blocks))
         self.blocks = nn.ModuleList(blocks)
-        self.outputs = nn.Linear(width, latent)
+        self.outputs = TokenHeads(tokens, width, latent) if settings.token_heads else nn.Linear(width, latent)
+        self.register_buffer("places", positions(tokens, width) * settings.token_heads, persistent=False)
         self.register_buffer("spread", torch.ones(1))
 
     def condition(self, sparse: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -77,7 +90,7 @@ class Denoiser(nn.Module):
         if self.above != (above is not None):
             raise ValueError("above: the lower denoiser needs the upper latents, the upper one has none.")
         x = noisy if above is None else torch.cat([noisy, above.to(noisy.dtype)], -1)
-        x = self.inputs(torch.cat([known, self.mix_tokens(self.join(x))], -1))
+        x = self.inputs(torch.cat([known, self.mix_tokens(self.join(x))], -1)) + self.places
         embedded = self.time(waves(time, WAVES))
         for block in self.blocks:
             x = block(x, embedded)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from avatarlab.lab.training import Schedule, Steps
 from avatarlab.motion.rotations import to_6d
 from avatarlab.motion.sage import losses
-from avatarlab.motion.sage.model import Sage, seen, without_dropout
+from avatarlab.motion.sage.codebook import Codebook
+from avatarlab.motion.sage.model import Codebooks, Sage, seen, without_dropout
 from avatarlab.motion.sage.sampling import noised
 from avatarlab.motion.sage.streams import Streams
 from avatarlab.motion.skeleton import LOWER, UPPER
@@ -18,14 +19,14 @@ PARTS = {"upper": UPPER, "lower": LOWER}
 class Lesson(Steps):
     """Trains one part of ``model``; the others are used as they are."""
 
-    def __init__(self, network: nn.Module, schedule: Schedule, model: Sage, windows: Windows | None):
+    def __init__(self, network: nn.Module, schedule: Schedule, model: Sage | Codebooks, windows: Windows | None):
         super().__init__(network, schedule)
         self.settings, self.windows = model.settings, windows
         self.whole = (without_dropout(model).to(schedule.device),)  # in a tuple: none of Lightning's business
         network.requires_grad_(True).train()
 
     @property
-    def model(self) -> Sage:
+    def model(self) -> Sage | Codebooks:
         """All parts."""
         return self.whole[0]
 
@@ -55,8 +56,8 @@ def shown(window: Window, settings) -> tuple[Window, Tensor]:
 class CodebookLesson(Lesson):
     """The VQ-VAE of one part, ``upper`` or ``lower``."""
 
-    def __init__(self, part: str, schedule: Schedule, model: Sage, windows: Windows):
-        super().__init__(getattr(model, f"{part}_codebook"), schedule, model, windows)
+    def __init__(self, part: str, schedule: Schedule, codebooks: Codebooks, windows: Windows):
+        super().__init__(getattr(codebooks, part), schedule, codebooks, windows)
         self.joints = PARTS[part]
 
     def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -74,14 +75,15 @@ class CodebookLesson(Lesson):
 class DenoiserLesson(Lesson):
     """The denoiser of one part; that of ``lower`` is told the upper latents as they are sampled, not the true ones."""
 
-    def __init__(self, part: str, schedule: Schedule, model: Sage, windows: Windows):
+    def __init__(self, part: str, schedule: Schedule, model: Sage, codebooks: Codebooks, windows: Windows):
         super().__init__(getattr(model, f"{part}_denoiser"), schedule, model, windows)
-        self.part, self.joints = part, PARTS[part]
+        self.part, self.codebook = part, (without_dropout(getattr(codebooks, part)).to(schedule.device),)
 
     def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
         window, sparse = self.drawn(generator)
         with torch.no_grad(), self.half():
-            true = latents(self.model, self.part, window, sparse)
+            true = latents(self.codebook[0], window.rotations[:, :, list(PARTS[self.part])], sparse)
+            true = true / self.network.spread
             noise = torch.randn(true.shape, generator=generator).to(true)
             above = self.model.upper_latents(sparse, noise) if self.part == "lower" else None
         noisy, times = noised(true, generator)
@@ -91,12 +93,11 @@ class DenoiserLesson(Lesson):
         return {"total": nn.functional.smooth_l1_loss(said.float(), true)}
 
 
-def latents(model: Sage, part: str, window: Window, sparse: Tensor) -> Tensor:
-    """The quantised latents (B, L/2, latent) of a part of true poses, in units of its denoiser's ``spread``."""
-    codebook, denoiser = getattr(model, f"{part}_codebook"), getattr(model, f"{part}_denoiser")
-    z = codebook.encode(to_6d(window.rotations[:, :, list(PARTS[part])]), sparse)
+def latents(codebook: Codebook, rotations: Tensor, sparse: Tensor) -> Tensor:
+    """The quantised latents (B, L/2, latent) of a part's true rotations (B, L, J, 3, 3)."""
+    z = codebook.encode(to_6d(rotations), sparse)
     with torch.autocast(z.device.type, enabled=False):
-        return codebook.quantiser(z.float()).latent / denoiser.spread
+        return codebook.quantiser(z.float()).latent
 
 
 class DecoderLesson(Lesson):

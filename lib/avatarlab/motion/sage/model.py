@@ -1,6 +1,7 @@
 """All parts of the stratified model as one module: from the trackers of windows to poses; kept as one file."""
 
 from pathlib import Path
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -20,13 +21,44 @@ STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """The rotation that is none, in six numbers."""
 
 
-class Sage(nn.Module):
-    """Codebooks, denoisers, decoder and refiner of one Settings."""
+class Stored(nn.Module):
+    """A network that is kept as float16 safetensors with a card that says its settings."""
+
+    settings: Settings
+
+    def save(self, path: str | Path, card: dict) -> None:
+        """Write weights and card."""
+        weights.save(path, self.state_dict(), {**card, "settings": self.settings.as_dict()})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what ``save`` wrote; weights of another network raise InputError."""
+        tensors, card = weights.load(path)
+        try:
+            network = cls(Settings(**card["settings"]))
+            network.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError):
+            raise InputError(
+                f"{path}: not the weights of a {cls.__name__}; the stages 21 to 24 write them."
+            ) from None
+        return network.eval()
+
+
+class Codebooks(Stored):
+    """The VQ-VAEs of upper and lower body: what the diffusions learn to say; not needed to answer."""
 
     def __init__(self, settings: Settings):
         super().__init__()
         self.settings = settings
-        self.upper_codebook, self.lower_codebook = Codebook(settings, len(UPPER)), Codebook(settings, len(LOWER))
+        self.upper, self.lower = Codebook(settings, len(UPPER)), Codebook(settings, len(LOWER))
+
+
+class Sage(Stored):
+    """Denoisers, decoder and refiner of one Settings: all that answers."""
+
+    def __init__(self, settings: Settings):
+        super().__init__()
+        self.settings = settings
         self.upper_denoiser, self.lower_denoiser = Denoiser(settings), Denoiser(settings, above=True)
         self.decoder, self.refiner = FullBodyDecoder(settings), Refiner(settings)
 
@@ -54,23 +86,6 @@ class Sage(nn.Module):
     def forward(self, sparse: Tensor, noise: Tensor) -> Tensor:
         """Trackers of windows (B, L, 3, 18), noise -> unrefined rotations of all their frames (B, L, 22, 6)."""
         return self.decoder(sparse, *self.latents(sparse, noise))
-
-    def save(self, path: str | Path, card: dict) -> None:
-        """Write as float16 safetensors with a card that says the settings."""
-        weights.save(path, self.state_dict(), {**card, "settings": self.settings.as_dict()})
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Sage":
-        """Read what ``save`` wrote; weights of another model raise InputError."""
-        tensors, card = weights.load(path)
-        try:
-            model = cls(Settings(**card["settings"]))
-            model.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError):
-            raise InputError(
-                f"{path}: not the weights of a stratified model; stage 24_train_refiner writes them."
-            ) from None
-        return model.eval()
 
     @property
     def noise(self) -> Tensor:

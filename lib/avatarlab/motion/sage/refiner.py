@@ -16,10 +16,11 @@ class Refiner(nn.Module):
         self.informed = settings.informed
         inputs = 6 * COUNT + (DEVICES * CHANNELS if self.informed else 0)
         self.memory = nn.GRU(inputs, settings.refiner_width, settings.refiner_layers, batch_first=True)
+        self.drop = nn.Dropout(settings.refiner_dropout)
         self.outputs = nn.Linear(settings.refiner_width, 6 * COUNT)
 
     def forward(self, pose: Tensor, sparse: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Poses (B, T, 22, 6), trackers (B, T, 3, 18) of the same frames, memory -> (refined poses, memory)."""
         seen = torch.cat([pose.flatten(-2), sparse.flatten(-2)], -1) if self.informed else pose.flatten(-2)
         remembered, state = self.memory(seen, state)
-        return pose + self.outputs(remembered).unflatten(-1, (COUNT, 6)), state
+        return pose + self.outputs(self.drop(remembered)).unflatten(-1, (COUNT, 6)), state

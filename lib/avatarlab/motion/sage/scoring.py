@@ -13,7 +13,7 @@ from avatarlab.motion.rotations import from_6d, to_6d
 from avatarlab.motion.sage.codebook import used_codes
 from avatarlab.motion.sage.lessons import PARTS, shown
 from avatarlab.motion.sage.losses import about_head
-from avatarlab.motion.sage.model import Sage
+from avatarlab.motion.sage.model import Codebooks
 from avatarlab.motion.sage.predictor import SagePredictor
 from avatarlab.motion.skeleton import COUNT, LOWER, UPPER, Skeleton
 from avatarlab.motion.trackers import Trackers
@@ -50,16 +50,16 @@ def scored(predictor: SagePredictor, library: Library, segments: Sequence[int]) 
 
 
 @torch.no_grad()
-def rebuilt(model: Sage, windows: Windows, ends: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def rebuilt(codebooks: Codebooks, windows: Windows, ends: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Windows that end at ``ends`` (B,) through both codebooks and back.
 
     Returns places as decoded (B, L, 22, 3) and as they are, m from the head, and the indices of each part's codes. The
     root, which both parts say, is their mean.
     """
-    window, sparse = shown(windows.at(ends), model.settings)
+    window, sparse = shown(windows.at(ends), codebooks.settings)
     pose, indices = torch.zeros(*window.rotations.shape[:3], 6), {}
     for part, joints in PARTS.items():
-        codebook = getattr(model.eval(), f"{part}_codebook")
+        codebook = getattr(codebooks.eval(), part)
         coded = codebook.quantiser(codebook.encode(to_6d(window.rotations[:, :, list(joints)]), sparse))
         pose[:, :, list(joints)] += codebook.decode(coded.latent)
         indices[part] = coded.indices
@@ -68,14 +68,14 @@ def rebuilt(model: Sage, windows: Windows, ends: Tensor) -> tuple[Tensor, Tensor
     return about_head(windows.skeleton.fk(from_6d(pose))[1]), about_head(window.places), indices
 
 
-def codebook_figures(model: Sage, windows: Windows, count: int = 2000) -> dict[str, float]:
+def codebook_figures(codebooks: Codebooks, windows: Windows, count: int = 2000) -> dict[str, float]:
     """Of ``count`` windows spread evenly over ``windows``: mean distance of joints after codes and back (cm), in the
     last frame and in all; the fewest codes that a book of each part uses (perplexity)."""
     ends = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
-    parts = [rebuilt(model, windows, some) for some in ends.split(500)]
+    parts = [rebuilt(codebooks, windows, some) for some in ends.split(500)]
     off = torch.cat([100 * (said - true).norm(dim=-1) for said, true, _ in parts])
     found = {"reconstruction_cm": float(off[:, -1].mean()), "reconstruction_all_cm": float(off.mean())}
     for part in PARTS:
-        used = used_codes(torch.cat([indices[part] for *_, indices in parts]), model.settings.entries)
+        used = used_codes(torch.cat([indices[part] for *_, indices in parts]), codebooks.settings.entries)
         found |= {f"{part}_codes_min": float(used.min()), f"{part}_codes_mean": float(used.mean())}
     return found

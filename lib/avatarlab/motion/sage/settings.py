@@ -12,7 +12,9 @@ class Settings:
     right; ``all_frames``: every frame of a window is answered for, not the last alone; ``informed``: the refiner sees
     the trackers beside the pose; ``hidden``: share of joints' tracks that the encoder is not shown; ``bend``:
     the error at which SmoothL1 turns straight; ``spacing``: which of the 1000 times the sampler visits, as diffusers
-    calls it.
+    calls it; ``movements``: how many principal
+    movements of windows the codebooks begin from, none in the paper; ``token_heads``: each token of the denoiser has
+    its own place and last layer; ``decoder_known``: numbers that the decoder sees of the trackers in a token.
     """
 
     window: int = 20
@@ -41,6 +43,11 @@ class Settings:
     informed: bool = False
     hidden: float = 0.5
     bend: float = 1.0
+    code_dropout: float = 0.1
+    refiner_dropout: float = 0.0
+    movements: int = 0
+    token_heads: bool = False
+    decoder_known: int = 384
 
     @property
     def latent(self) -> int:
@@ -59,14 +66,16 @@ class Settings:
 
 PAPER = Settings()
 """SAGE's sizes in setting 1 and its ways. Source: the public configuration files of SAGE (facts)."""
-OURS = dict(normalised=True, mirror=True, all_frames=True, informed=True, hidden=0.0, bend=0.02)
+OURS = dict(
+    normalised=True, mirror=True, all_frames=True, informed=True, hidden=0.0, bend=0.02,
+    code_dropout=0.0, refiner_dropout=0.2, movements=160, token_heads=True)  # fmt: skip
 SMALL = replace(
-    PAPER, code_width=96, code_blocks=2, entry_size=16, width=128, blocks=3, heads=4, time_width=64,
-    decoder_width=128, decoder_blocks=2, refiner_width=128, refiner_layers=1, ddim_steps=2, spacing="trailing", **OURS,
+    PAPER, code_width=64, code_blocks=2, entry_size=4, decoder_known=128, width=128, blocks=2, heads=4, time_width=64,
+    decoder_width=128, decoder_blocks=2, refiner_width=256, refiner_layers=1, ddim_steps=1, spacing="trailing", **OURS,
 )  # fmt: skip
-"""The published model: under three million numbers, made for three quarters of an hour of motion and a laptop."""
+"""The published model: two million numbers beside the codebooks, made for three quarters of an hour of motion and a laptop."""
 TINY = replace(
-    SMALL, code_width=48, code_blocks=1, entry_size=8, width=64, blocks=2, heads=2, time_width=32, decoder_width=64,
+    SMALL, code_width=32, code_heads=2, code_blocks=1, width=64, decoder_known=64, blocks=1, heads=2, time_width=32, decoder_width=64,
     decoder_blocks=1, decoder_heads=2, refiner_width=48,
 )  # fmt: skip
 """What tests train."""

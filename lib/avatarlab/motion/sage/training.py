@@ -5,9 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from avatarlab.lab.training import Schedule, train
 from avatarlab.motion.library import Library
+from avatarlab.motion.rotations import to_6d
+from avatarlab.motion.sage.blocks import Usual
+from avatarlab.motion.sage.lessons import PARTS as PART_JOINTS
 from avatarlab.motion.sage.lessons import (
     CodebookLesson,
     DecoderLesson,
@@ -17,19 +21,23 @@ from avatarlab.motion.sage.lessons import (
     latents,
     shown,
 )
-from avatarlab.motion.sage.model import Sage
+from avatarlab.motion.sage.model import Codebooks, Sage
+from avatarlab.motion.sage.movements import reaches
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.motion.sage.streams import Streams
-from avatarlab.motion.windows import Windows
+from avatarlab.motion.skeleton import COUNT
+from avatarlab.motion.windows import Window, Windows
 
 TellPart = Callable[[str, int, int, float], None]
 """Hears part, step, steps, loss."""
 PARTS = ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser", "decoder", "whole", "refiner")
 """In the order of their training; ``whole`` is decoder and denoisers together."""
-MILLISECONDS = {"codebook": 2 * 60, "denoiser": 2 * 60, "decoder": 80, "whole": 130, "refiner": 80}
-"""Of a step with batch 128 (16 streams) on one core of an AMD EPYC with AVX-512 in bfloat16; both parts together."""
+MILLISECONDS = {"codebook": 2 * 60, "denoiser": 2 * 45, "decoder": 70, "whole": 115, "refiner": 110}
+"""Of a step with batch 64 (16 streams) on one core of an AMD EPYC with AVX-512 in bfloat16; both parts together."""
 MEASURED = 2048
 """Windows that say how large latents are."""
+WATCHED = 8 * MEASURED
+"""Windows that the principal movements are found in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Plan:
     decoder: int = 300
     whole: int = 1500
     refiner: int = 600
-    batch: int = 128
+    batch: int = 64
     streams: int = 16
     stretch: int = 120
     codebook_rate: float = 1e-3
@@ -66,7 +74,7 @@ class Plan:
         return Schedule(getattr(self, kind), batch, getattr(self, f"{kind}_rate"), **shared)
 
     def minutes(self) -> float:
-        """About how long one core takes with half precision, at a batch of MILLISECONDS' own size."""
+        """About how long one core takes with half precision at the batch of MILLISECONDS."""
         return sum(getattr(self, kind) * ms for kind, ms in MILLISECONDS.items()) / 60_000
 
 
@@ -75,6 +83,7 @@ class Course:
     """A model under training on some segments; ``folder`` keeps each part's checkpoints; ``run`` says what for."""
 
     model: Sage
+    codebooks: Codebooks
     library: Library
     segments: Sequence[int]
     plan: Plan
@@ -93,45 +102,84 @@ class Course:
             return
         lesson = self._lesson(part, schedule)
         run = {"part": part, "plan": asdict(self.plan), "settings": self.model.settings.as_dict()}
-        run |= {"frames": len(self.windows), "segments": len(self.segments), "before": fingerprint(self.model)}
+        run |= {
+            "frames": len(self.windows),
+            "segments": len(self.segments),
+            "before": fingerprint(self.model, self.codebooks),
+        }
         tell = self.tell and (lambda step, steps, loss: self.tell(part, step, steps, loss))
         self.history[part] = train(lesson, self.folder / part, run, tell, self.stop_after).history
-        self.model.to("cpu").eval().requires_grad_(False)
+        for network in (self.model, self.codebooks):
+            network.to("cpu").eval().requires_grad_(False)
 
     def _lesson(self, part: str, schedule: Schedule) -> Lesson:
         body, _, kind = part.partition("_")
         if kind == "codebook":
-            return CodebookLesson(body, schedule, self.model, self.windows)
+            self._measure_poses(getattr(self.codebooks, body).usual, PART_JOINTS[body])
+            self._find_movements(body)
+            return CodebookLesson(body, schedule, self.codebooks, self.windows)
         if kind == "denoiser":
-            self._measure(body)
-            return DenoiserLesson(body, schedule, self.model, self.windows)
+            self._measure_latents(body)
+            return DenoiserLesson(body, schedule, self.model, self.codebooks, self.windows)
         if part == "refiner":
             return RefinerLesson(schedule, self.model, self._streams())
+        self._measure_poses(self.model.decoder.usual, range(COUNT))
+        self._hand_on_movements()
         return DecoderLesson(schedule, self.model, self.windows, whole=part == "whole")
 
     def _streams(self) -> Streams:
         model = self.model.to(self.plan.device)
         return Streams(model, self.windows, self.plan.stretch, self.plan.bfloat16)
 
+    def _measured(self, number: int = 0) -> tuple[Window, Tensor]:
+        """Windows that means and spreads are taken from; in both mirror images, as they are learned from."""
+        generator, settings = torch.Generator().manual_seed(self.plan.seed + number), self.model.settings
+        return shown(self.windows.draw(MEASURED, generator, mirror=settings.mirror), settings)
+
+    def _measure_poses(self, usual: Usual, joints: Sequence[int]) -> None:
+        """Set what a network takes for usual, once: one that has learned keeps its units."""
+        if self.model.settings.normalised and bool((usual.spread == 1).all()):
+            usual.measure(to_6d(self._measured()[0].rotations[:, :, list(joints)]).to(usual.mean))
+
     @torch.no_grad()
-    def _measure(self, body: str) -> None:
-        """Set the spread of a part's latents, once: a denoiser that has learned keeps its unit."""
-        model = self.model.to(self.plan.device).eval()
-        spread = getattr(model, f"{body}_denoiser").spread
+    def _find_movements(self, body: str) -> None:
+        """Let a codebook begin from the principal movements of its part, and from k-means in their latents."""
+        codebook, joints = getattr(self.codebooks, body), PART_JOINTS[body]
+        if codebook.movements is None or codebook.movements.measured:
+            return
+        windows = [self._measured(k)[0].rotations[:, :, list(joints)].cpu() for k in range(WATCHED // MEASURED)]
+        pose = to_6d(torch.cat(windows))
+        codebook.movements.measure(pose, reaches(self.windows.skeleton, joints))
+        codebook.quantiser.settle(codebook.movements.taken(pose), torch.Generator().manual_seed(self.plan.seed))
+
+    def _hand_on_movements(self) -> None:
+        """Tell the decoder what latents stand for, in the units of the denoisers."""
+        for body in PART_JOINTS if self.model.settings.movements else ():
+            theirs, mine = getattr(self.codebooks, body).movements, getattr(self.model.decoder, body)
+            if not mine.measured:
+                mine.load_state_dict(theirs.state_dict())
+                mine.size *= getattr(self.model, f"{body}_denoiser").spread.cpu()
+
+    @torch.no_grad()
+    def _measure_latents(self, body: str) -> None:
+        """Set the spread of a part's latents, once."""
+        spread, codebook = getattr(self.model, f"{body}_denoiser").spread, getattr(self.codebooks, body).eval()
         if float(spread) == 1.0:
-            drawn = self.windows.draw(MEASURED, torch.Generator().manual_seed(self.plan.seed), mirror=False)
-            spread.copy_(latents(model, body, *shown(drawn, model.settings)).std())
+            window, sparse = self._measured()
+            rotations = window.rotations[:, :, list(PART_JOINTS[body])]
+            spread.copy_(latents(codebook.to(sparse.device), rotations, sparse).std())
 
 
-def fresh(settings: Settings, seed: int = 7) -> Sage:
-    """A model that has learned nothing."""
+def fresh(settings: Settings, seed: int = 7) -> tuple[Sage, Codebooks]:
+    """Networks that have learned nothing."""
     torch.manual_seed(seed)
-    return Sage(settings)
+    return Sage(settings), Codebooks(settings)
 
 
-def fingerprint(model: Sage) -> str:
-    """A short text that says whether two models are the same."""
-    sums = [float(x.double().sum()) + float(x.double().abs().sum()) for x in model.state_dict().values()]
+def fingerprint(*networks: nn.Module) -> str:
+    """A short text that says whether networks are the same as others."""
+    tensors = [x.double() for network in networks for x in network.state_dict().values()]
+    sums = [float(x.sum()) + float(x.abs().sum()) for x in tensors]
     return " ".join(f"{part:.6f}" for part in (sum(sums), sum(k * s for k, s in enumerate(sums, 1))))
 
 
