@@ -105,13 +105,14 @@ def test_the_archives_are_the_ones_that_were_checked():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, open_body):
-    """Four AMASS files of two subjects at 120 Hz, one NaN, one too short, one pickle, one AMC without ASF, nonsense."""
+    """Four AMASS files of two subjects at 120 Hz, one of them twice, one NaN, one too short, one pickle, one AMC without ASF, nonsense."""
     base = tmp_path_factory.mktemp("recordings")
     stage = Stage(Skeleton.of(open_body), 0.027)
     for k in range(4):
         motion = walk(stage, Person.drawn(k, 7), 2.5 if k else 0.8).motion(stage.skeleton)
         clip = Clip.of(motion).resampled(120.0)
         clip.save(base / "walks" / f"s{k % 2}" / f"walk{k}.npz")
+    (base / "walks/s0/again.npz").write_bytes((base / "walks/s1/walk3.npz").read_bytes())
     broken = clip.poses.copy()
     broken[10:20] = np.nan
     np.savez(base / "walks/s1/broken.npz", poses=broken, trans=clip.trans, mocap_framerate=120.0)
@@ -139,9 +140,10 @@ def test_a_folder_becomes_a_library(built, open_body):
 def test_what_was_left_out_is_said_with_its_reason(built):
     reasons = dict(built[1].skipped)
     assert set(reasons) == {
-        f"walks/{name}" for name in ("s0/walk0", "s1/broken", "s1/dance", "s1/lost", "s1/noise")
+        f"walks/{name}" for name in ("s0/again", "s0/walk0", "s1/broken", "s1/dance", "s1/lost", "s1/noise")
     }
     assert "NaN" in reasons["walks/s1/broken"] and "pickle" in reasons["walks/s1/dance"]
+    assert "same motion as walks/s1/walk3" in reasons["walks/s0/again"]
     assert "ASF" in reasons["walks/s1/lost"] and "60 frames" in reasons["walks/s0/walk0"]
     assert built[0].header["skipped"] == [list(pair) for pair in built[1].skipped]
 

@@ -59,6 +59,10 @@ class Cleaned:
     speed: np.ndarray  # histogram of wrist speeds, m/s
 
 
+SAME_RAD = 1e-3
+"""Takes whose joints are nowhere further apart are one take."""
+
+
 @dataclass
 class Report:
     """What was kept and what was not: figures by take, (name, reason) of skipped takes."""
@@ -151,7 +155,7 @@ def build(
         report = Report(skipped=[pair for _, skipped in listed for pair in skipped])
         if not takes:
             raise InputError(f"data.motion: {folder} holds no recordings (AMC with ASF, BVH, txt, npz).")
-        made = [(take, done) for take, done in _all(takes, (body_file, cutoff), workers, tell, report)]
+        made = once(list(_all(takes, (body_file, cutoff), workers, tell, report)), report)
     return library([(take, cleaned.pieces) for take, cleaned in made], body_file, _header(report, cutoff)), report
 
 
@@ -165,6 +169,26 @@ def _all(takes: Sequence[Take], given: tuple, workers, tell, report: Report) -> 
             yield take, outcome.result
         if (outcome.number + 1) % 40 == 0 or outcome.number + 1 == outcome.total:
             tell(f"{outcome.number + 1} of {outcome.total} takes, {outcome.seconds_left:.0f} s left")
+
+
+def once(made: Sequence[tuple[Take, Cleaned]], report: Report) -> list[tuple[Take, Cleaned]]:
+    """Without takes that are there again later under another name: they would lie on both sides of a split."""
+    kept: list[tuple[Take, Cleaned]] = []
+    for take, done in reversed(made):
+        other = next((other.name for other, found in kept if same(done.pieces, found.pieces)), None)
+        if other:
+            report.skipped.append((take.name, f"the same motion as {other}."))
+            report.takes.pop(take.name)
+        else:
+            kept.append((take, done))
+    return kept[::-1]
+
+
+def same(pieces: Sequence, others: Sequence) -> bool:
+    """Whether two takes' pieces (poses, trans, begin s) are one motion, wherever and whither it went."""
+    sizes = [len(poses) for poses, *_ in pieces] == [len(poses) for poses, *_ in others]
+    pairs = zip(pieces, others, strict=False)
+    return sizes and all(np.abs(a[0][:, 1:] - b[0][:, 1:]).max() < SAME_RAD for a, b in pairs)
 
 
 def _figures(take: Take, done: Cleaned) -> dict:
