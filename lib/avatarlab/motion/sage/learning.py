@@ -19,10 +19,10 @@ from avatarlab.motion.windows import Windows
 
 CODEBOOKS = "motion_codebooks"
 """The weights file of the codebooks; one for all splits, learned where nobody is tested."""
-PUBLISHED = Plan(codebook=1500, denoiser=1200, decoder=100, whole=4400, refiner=1200)
+PUBLISHED = Plan(codebook=1500, denoiser=1200, decoder=100, whole=4400, refiner=1500)
 """What the weights under models/pretrained learned by, on `common`."""
 ONWARD = Plan(
-    codebook=0, denoiser=0, decoder=0, whole=1100, refiner=500, whole_rate=4e-4, refiner_rate=7e-4
+    codebook=0, denoiser=0, decoder=0, whole=1100, refiner=700, whole_rate=4e-4, refiner_rate=1e-3
 )  # fmt: skip
 """What they learned by for each split, from those of `common`."""
 KINDS = ("codebook", "denoiser", "decoder", "whole", "refiner")
