@@ -11,9 +11,9 @@ from avatarlab.motion.metrics import averaged, scores
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import from_6d, to_6d
 from avatarlab.motion.sage.codebook import used_codes
-from avatarlab.motion.sage.lessons import PARTS, shown
+from avatarlab.motion.sage.lessons import PARTS, latents, shown
 from avatarlab.motion.sage.losses import about_head
-from avatarlab.motion.sage.model import Codebooks
+from avatarlab.motion.sage.model import Codebooks, Sage
 from avatarlab.motion.sage.predictor import SagePredictor
 from avatarlab.motion.skeleton import COUNT, LOWER, UPPER, Skeleton
 from avatarlab.motion.trackers import Trackers
@@ -79,3 +79,40 @@ def codebook_figures(codebooks: Codebooks, windows: Windows, count: int = 2000) 
         used = used_codes(torch.cat([indices[part] for *_, indices in parts]), codebooks.settings.entries)
         found |= {f"{part}_codes_min": float(used.min()), f"{part}_codes_mean": float(used.mean())}
     return found
+
+
+@torch.no_grad()
+def latent_errors(model: Sage, codebooks: Codebooks, windows: Windows, count: int = 512) -> dict[str, float]:
+    """Sampled against true latents of ``count`` windows spread over ``windows``: root mean square, in spreads.
+
+    ``lower_alone``: the lower denoiser is told zeros for the upper latents; ``upper_mean`` and ``lower_mean``: what
+    the mean of these very latents would score.
+    """
+    ends = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
+    window, sparse = shown(windows.at(ends), model.eval().settings)
+    upper, lower = model.latents(sparse, model.noise)
+    said = {"upper": upper, "lower": lower}
+    alone, found = model.lower_latents(sparse, torch.zeros_like(upper), model.noise), {}
+    for part, joints in PARTS.items():
+        true = latents(getattr(codebooks.eval(), part), window.rotations[:, :, list(joints)], sparse)
+        true = true / getattr(model, f"{part}_denoiser").spread
+        found |= {part: rms(said[part] - true), f"{part}_mean": rms(true - true.mean(0))}
+    return found | {"lower_alone": rms(alone - true)}
+
+
+def rms(x: Tensor) -> float:
+    """Root mean square."""
+    return float(x.square().mean().sqrt())
+
+
+def some(segments: Sequence[int], count: int) -> list[int]:
+    """``count`` of the segments, evenly over all; 0 all."""
+    if not count or count >= len(segments):
+        return list(segments)
+    return [segments[k * len(segments) // count] for k in range(count)]
+
+
+def beside(predictor: SagePredictor, library: Library, segment: int) -> tuple[Tensor, Tensor]:
+    """True and said places (T, 22, 3) m of a segment."""
+    truth, trackers = motion_of(library, segment)
+    return tuple(predictor.skeleton.fk(*motion)[1] for motion in (truth, predictor.predict(trackers)))

@@ -36,15 +36,14 @@ MILLISECONDS = {"codebook": 2 * 60, "denoiser": 2 * 45, "decoder": 70, "whole": 
 """Of a step with batch 64 (8 streams) on one core of an AMD EPYC with AVX-512 in bfloat16; both parts together."""
 MEASURED = 2048
 """Windows that say how large latents are."""
-WATCHED = 8 * MEASURED
-"""Windows that the principal movements are found in."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Steps of each kind of part, and what all share. A part of 0 steps stays as it is.
 
-    ``stretch``: frames of a stream that the refiner learns from at once, ``streams`` of them in a step.
+    ``watched``: windows that the principal movements are found in; ``stretch``: frames of a stream that the refiner
+    learns from at once, ``streams`` of them in a step.
     """
 
     codebook: int = 2000
@@ -55,6 +54,7 @@ class Plan:
     batch: int = 64
     streams: int = 8
     stretch: int = 120
+    watched: int = 16_384
     codebook_rate: float = 1e-3
     denoiser_rate: float = 1e-3
     decoder_rate: float = 1e-3
@@ -80,7 +80,10 @@ class Plan:
 
 @dataclass
 class Course:
-    """A model under training on some segments; ``folder`` keeps each part's checkpoints; ``run`` says what for."""
+    """A model under training on some segments of a library; ``folder`` keeps each part's checkpoints.
+
+    ``tell`` hears every step; after ``stop_after`` steps a part stops, to be resumed by the same Course made anew.
+    """
 
     model: Sage
     codebooks: Codebooks
@@ -152,7 +155,10 @@ class Course:
         codebook, joints = getattr(self.codebooks, body), PART_JOINTS[body]
         if codebook.movements is None or codebook.movements.measured:
             return
-        windows = [self._measured(k)[0].rotations[:, :, list(joints)].cpu() for k in range(WATCHED // MEASURED)]
+        windows = [
+            self._measured(k)[0].rotations[:, :, list(joints)].cpu()
+            for k in range(max(1, self.plan.watched // MEASURED))
+        ]
         pose = to_6d(torch.cat(windows))
         codebook.movements.measure(pose, reaches(self.windows.skeleton, joints))
         codebook.quantiser.settle(codebook.movements.taken(pose), torch.Generator().manual_seed(self.plan.seed))
