@@ -1,6 +1,5 @@
 """What is written beside the weights of every model of motion: which data, whose, under which licence."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from avatarlab.motion.library import Library
@@ -20,12 +19,14 @@ def card(
     library: Library, segments: Sequence[int], split: str, parameters: Mapping, metrics: Mapping, commit: str
 ):
     """The JSON card of weights that learned from ``segments`` of ``library``."""
-    sources = Counter(library.sources[k] for k in segments)
-    shared = any("hdm05" in source.lower() for source in sources)
+    by_source = {name: [k for k in segments if library.sources[k] == name] for name in sorted({*library.sources})}
+    by_source = {name: mine for name, mine in by_source.items() if mine}
+    shared = any("hdm05" in source.lower() for source in by_source)
     minutes = library.length(segments) / 60 / 60
-    said = ", ".join(f"{count} of {source}" for source, count in sorted(sources.items()))
+    said = ", ".join(f"{len(mine)} of {source}" for source, mine in by_source.items())
     return {
         "data": f"{minutes:.1f} min of motion at 60 Hz, {len(segments)} segments ({said}); split {split}, its train side.",
+        "frames": {source: library.length(mine) for source, mine in by_source.items()},
         "parameters": dict(parameters),
         "commit": commit,
         "metrics": dict(metrics),
