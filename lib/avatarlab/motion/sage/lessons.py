@@ -90,7 +90,8 @@ class DenoiserLesson(Lesson):
         with self.half():
             known = self.network.condition(sparse, None if self.settings.normalised else generator)
             said = self.network(noisy, times, known, above)
-        return {"total": nn.functional.smooth_l1_loss(said.float(), true)}
+        apart = nn.functional.smooth_l1_loss(said.float(), true, reduction="none")
+        return {"total": (apart * importance(self.codebook[0])).mean()}
 
 
 def latents(codebook: Codebook, rotations: Tensor, sparse: Tensor) -> Tensor:
@@ -98,6 +99,11 @@ def latents(codebook: Codebook, rotations: Tensor, sparse: Tensor) -> Tensor:
     z = codebook.encode(to_6d(rotations), sparse)
     with torch.autocast(z.device.type, enabled=False):
         return codebook.quantiser(z.float()).latent
+
+
+def importance(codebook: Codebook) -> Tensor | float:
+    """How much each number of a part's latents counts (L/2, latent): what it moves, where that is known; else alike."""
+    return codebook.movements.importance() if codebook.movements else 1.0
 
 
 class DecoderLesson(Lesson):

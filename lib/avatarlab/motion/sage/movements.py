@@ -52,6 +52,12 @@ class Movements(nn.Module):
             said = latents.float().flatten(1)[:, self.place] * self.size
             return ((said @ self.basis.T) / self.weight + self.mean).unflatten(1, self.shape)
 
+    def importance(self) -> Tensor:
+        """How much each number of the latents moves the body (tokens, latent), their mean one; unused ones nothing."""
+        flat = self.size.new_zeros(self.tokens * self.books * self.entry_size)
+        flat = flat.index_copy(0, self.place, self.size * (flat.numel() / self.size.sum()))
+        return flat.unflatten(0, (self.tokens, -1))
+
     @torch.no_grad()
     def measure(self, pose: Tensor, reach: Tensor) -> None:
         """Find the components of rotations (N, L, J, 6), joints weighed by how far they move others, (J,) m."""

@@ -11,7 +11,7 @@ from avatarlab.motion.metrics import averaged, scores
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import from_6d, to_6d
 from avatarlab.motion.sage.codebook import used_codes
-from avatarlab.motion.sage.lessons import PARTS, latents, shown
+from avatarlab.motion.sage.lessons import PARTS, importance, latents, shown
 from avatarlab.motion.sage.losses import about_head
 from avatarlab.motion.sage.model import Codebooks, Sage
 from avatarlab.motion.sage.predictor import SagePredictor
@@ -83,26 +83,24 @@ def codebook_figures(codebooks: Codebooks, windows: Windows, count: int = 2000) 
 
 @torch.no_grad()
 def latent_errors(model: Sage, codebooks: Codebooks, windows: Windows, count: int = 512) -> dict[str, float]:
-    """Sampled against true latents of ``count`` windows spread over ``windows``: root mean square, in spreads.
+    """Sampled against true latents of ``count`` windows spread over ``windows``, weighed by what they move.
 
-    ``lower_alone``: the lower denoiser is told zeros for the upper latents; ``upper_mean`` and ``lower_mean``: what
-    the mean of these very latents would score.
+    Root mean square errors as shares of what the mean of these very latents would score: 1 is worth nothing, 0 is
+    perfect. ``lower_alone``: the lower denoiser is told zeros for the upper latents.
     """
     ends = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
     window, sparse = shown(windows.at(ends), model.eval().settings)
     upper, lower = model.latents(sparse, model.noise)
-    said = {"upper": upper, "lower": lower}
-    alone, found = model.lower_latents(sparse, torch.zeros_like(upper), model.noise), {}
+    alone = model.lower_latents(sparse, torch.zeros_like(upper), model.noise)
+    said, found = {"upper": {"upper": upper}, "lower": {"lower": lower, "lower_alone": alone}}, {}
     for part, joints in PARTS.items():
-        true = latents(getattr(codebooks.eval(), part), window.rotations[:, :, list(joints)], sparse)
-        true = true / getattr(model, f"{part}_denoiser").spread
-        found |= {part: rms(said[part] - true), f"{part}_mean": rms(true - true.mean(0))}
-    return found | {"lower_alone": rms(alone - true)}
-
-
-def rms(x: Tensor) -> float:
-    """Root mean square."""
-    return float(x.square().mean().sqrt())
+        codebook = getattr(codebooks.eval(), part)
+        true = latents(codebook, window.rotations[:, :, list(joints)], sparse)
+        true, weight = true / getattr(model, f"{part}_denoiser").spread, importance(codebook)
+        floor = (weight * (true - true.mean(0))).square().mean()
+        for key, those in said[part].items():
+            found[key] = float(((weight * (those - true)).square().mean() / floor).sqrt())
+    return found
 
 
 def some(segments: Sequence[int], count: int) -> list[int]:
