@@ -123,11 +123,13 @@ def learn(
     library: Library, split: str, schedule: Schedule, folder: Path, start: Path | None = None,
     settings: dict | None = None, tell: TellSteps | None = None,
 ) -> tuple[Network, list]:  # fmt: skip
-    """Train on the split's train side, from the weights ``start`` if given -> the averaged network, the history."""
+    """Train on the split's train side, from the weights ``start`` if given -> the averaged network, the history.
+
+    ``settings`` are the network's; over ``start`` only ``dropout`` makes sense.
+    """
     windows = Windows(library, library.split(split)[0], FRAMES, schedule.device)
-    network = fresh(windows, settings or {}, schedule.seed)
-    if start is not None:
-        network = loaded(start)
+    settings = settings or {}
+    network = fresh(windows, settings, schedule.seed) if start is None else loaded(start, **settings)
     run = {"split": split, "schedule": asdict(schedule), "network": network.settings, "start": str(start)}
     lesson = train(Lesson(network.train(), windows, schedule), folder, run, tell)
     return lesson.average.eval(), lesson.history
