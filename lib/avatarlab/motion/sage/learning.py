@@ -75,6 +75,8 @@ def learn(
     books = Codebooks.load(codebooks)
     segments, test = library.split(split)
     model = fresh(books.settings, plan.seed)[0] if start is None else Sage.load(start)
+    if start is not None and plan.refiner:  # what trembles on other data, and how much, is to be found anew
+        model.refiner.begin_gates()
     course = Course(model, books, library, segments, plan, out / f"sage_{split}", tell)
     for part in PARTS[2:]:
         course.take(part)

@@ -136,6 +136,6 @@ class RefinerLesson(Lesson):
 
     def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
         stream = self.streams.draw(self.schedule.batch, generator)
-        said, _ = self.network(stream.pose, stream.sparse)
+        said, _ = self.network(stream.pose, stream.sparse, None, stream.yaw)
         terms = losses.stream_terms(said, stream.yaw, stream.rotations, stream.places, self.streams.skeleton)
         return losses.total(terms, losses.STREAM_WEIGHTS)

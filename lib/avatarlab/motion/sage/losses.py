@@ -110,7 +110,7 @@ def stream_terms(
 
 
 STREAM_WEIGHTS = {
-    "rotations": 0.2, "places": 2.0, "wrists": 0.5, "velocity": 0.15, "slow_velocity": 0.1, "jerk_off": 3e-5,
+    "rotations": 0.2, "places": 2.0, "wrists": 0.5, "velocity": 2.0, "slow_velocity": 0.6, "jerk_off": 5e-4,
 }  # fmt: skip
 """Ours: the paper's and its code's weights differ from each other, and their units from these."""
 

@@ -38,7 +38,7 @@ class SagePredictor:
             raise InputError("trackers: got no frame, expected at least one; record longer.")
         pose, sparse, yaw = self.last_poses(trackers)
         if self.refined:
-            pose = self.model.refiner(pose[None], sparse[None])[0][0]
+            pose = self.model.refiner(pose[None], sparse[None], None, yaw[None])[0][0]
         return self._placed(pose, yaw, trackers.places)
 
     @torch.inference_mode()
@@ -98,6 +98,6 @@ class SageStream:
         self.rotations, self.places = (torch.cat([old[1:], new]) for old, new in zip(kept, fresh, strict=True))
         pose, sparse, yaw = self.predictor._said(self.rotations[None], self.places[None])
         if self.predictor.refined:
-            pose, self.memory = model.refiner(pose[None], sparse[None], self.memory)
+            pose, self.memory = model.refiner(pose[None], sparse[None], self.memory, yaw[None])
             pose = pose[0]
         return self.predictor._placed(pose, yaw, places[None].float())

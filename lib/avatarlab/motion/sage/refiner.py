@@ -3,21 +3,22 @@
 import torch
 from torch import Tensor, nn
 
+from avatarlab.motion.rotations import about_vertical
 from avatarlab.motion.sage.blocks import CHANNELS, DEVICES, Usual
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.motion.skeleton import COUNT
 
 Memory = tuple[Tensor, Tensor]
-"""Of a stream: the GRU's state, and the last pose said (B, 1, 22, 6)."""
-EAGER = 1.0
-"""What the gates begin with, before the sigmoid: new poses count about three quarters."""
+"""Of a stream: the GRU's state, and the last poses of its two followers (B, 2, 22, 6)."""
+EAGER = -0.7
+"""What the gates begin with, before the sigmoid: a third of the way to a new pose."""
 
 
 class Refiner(nn.Module):
     """What is to be added to each pose of a stream, said by a GRU that remembers all before.
 
     Where the settings say ``informed`` it sees the trackers too, in numbers of like size, and each joint moves only as
-    far towards its new pose as a gate of its own lets it.
+    far towards its new pose as a gate of its own lets it, twice over.
     """
 
     def __init__(self, settings: Settings):
@@ -28,28 +29,53 @@ class Refiner(nn.Module):
             self.usual = Usual(COUNT)
             self.inputs = nn.Sequential(nn.Linear(inputs, width), nn.GELU())
             self.gates = nn.Linear(width, COUNT)
-            nn.init.zeros_(self.gates.weight), nn.init.constant_(self.gates.bias, EAGER)
+            self.begin_gates()
         first = width if self.informed else inputs
         self.memory = nn.GRU(first, width, settings.refiner_layers, batch_first=True)
         self.drop = nn.Dropout(settings.refiner_dropout)
         self.outputs = nn.Linear(width, 6 * COUNT)
         nn.init.zeros_(self.outputs.weight), nn.init.zeros_(self.outputs.bias)
 
-    def forward(self, pose: Tensor, sparse: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
-        """Poses (B, T, 22, 6), trackers (B, T, 3, 18) of the same frames, memory -> (refined poses, memory)."""
+    def begin_gates(self) -> None:
+        """Let gates begin anew: all alike, whatever is seen."""
+        if self.informed:
+            nn.init.zeros_(self.gates.weight), nn.init.constant_(self.gates.bias, EAGER)
+
+    def forward(
+        self, pose: Tensor, sparse: Tensor, memory: Memory | None = None, yaw: Tensor | None = None
+    ) -> tuple[Tensor, Memory]:
+        """Poses (B, T, 22, 6), trackers (B, T, 3, 18) of the same frames, memory -> (refined poses, memory).
+
+        ``yaw`` (B, T): from where the roots are seen; they are followed as the world sees them, because a body does
+        not turn with its head.
+        """
         state, last = memory or (None, None)
         seen = pose.flatten(-2)
         if self.informed:
-            seen = torch.cat([self.usual.taken(pose).flatten(-2), sparse.flatten(-2)], -1)
-            seen = self.inputs(seen)
+            seen = self.inputs(torch.cat([self.usual.taken(pose).flatten(-2), sparse.flatten(-2)], -1))
         remembered, state = self.memory(seen, state)
         remembered = self.drop(remembered)
         added = self.outputs(remembered).unflatten(-1, (COUNT, 6))
         if not self.informed:
-            said = pose + added
-        else:
-            said = followed(pose + self.usual.spread * added, torch.sigmoid(self.gates(remembered)), last)
-        return said, (state, said[:, -1:])
+            return pose + added, (state, pose[:, -1:])
+        yaw = pose.new_zeros(pose.shape[:2]) if yaw is None else yaw
+        fresh = root_turned(pose + self.usual.spread * added, yaw)
+        said, last = followed_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
+        return root_turned(said, -yaw), (state, last)
+
+
+def root_turned(pose: Tensor, yaw: Tensor) -> Tensor:
+    """Poses (B, T, 22, 6) with their roots turned about the vertical by ``yaw`` (B, T)."""
+    columns = pose[:, :, 0].unflatten(-1, (2, 3)) @ about_vertical(yaw).mT
+    return torch.cat([columns.flatten(-2)[:, :, None], pose[:, :, 1:]], 2)
+
+
+def followed_twice(pose: Tensor, share: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Poses followed by one that is followed by another -> (the latter (B, T, 22, 6), both at the end (B, 2, 22, 6))."""
+    one, two = (None, None) if last is None else (last[:, :1], last[:, 1:])
+    first = followed(pose, share, one)
+    second = followed(first, share, two)
+    return second, torch.cat([first[:, -1:], second[:, -1:]], 1)
 
 
 def followed(pose: Tensor, share: Tensor, last: Tensor | None) -> Tensor:
