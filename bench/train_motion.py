@@ -122,7 +122,7 @@ def arguments() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=sorted(MODELS))
-    parser.add_argument("--split", choices=(*SPLITS, "common"), required=True)
+    parser.add_argument("--split", choices=(*SPLITS, "common", "paper"), required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--library", type=Path, default=ROOT / "data/motion/motion.npz")
     parser.add_argument("--start", type=Path)
