@@ -56,7 +56,7 @@ def test_known_offsets_come_back(figure, stature):
     assert math.degrees(said.heading_rad) == pytest.approx(-120, abs=0.1)
 
 
-def test_with_noise_still_within_a_millimetre(figure):
+def test_with_noise_still_within_two_millimetres(figure):
     known = simulated(swaying(figure.skeleton, 60), figure, Rig(place_mm=2.0, turn_deg=0.5))
     said = calibrated(known.raw, figure, figure.stature, 0.0)
     hung, shifts = worn(figure, Rig())
