@@ -14,6 +14,22 @@ SPLIT_WORDS = {
     "random": "one clip in ten",
     "cross": "learned from CMU, tested on HDM05",
 }
+WIDTH = 6
+"""Characters of a column: the table then fits a page of the report."""
+HEADS = {
+    "mpjre_deg": ("MPJRE", "SAGE", "deg"),
+    "mpjre_geodesic_deg": ("MPJRE", "geod.", "deg"),
+    "mpjpe_cm": ("MPJPE", "", "cm"),
+    "mpjve_cm_s": ("MPJVE", "", "cm/s"),
+    "hand_cm": ("hands", "", "cm"),
+    "upper_cm": ("upper", "", "cm"),
+    "lower_cm": ("lower", "", "cm"),
+    "root_cm": ("root", "", "cm"),
+    "jitter_100m_s3": ("jit-", "ter", "hm/s³"),
+    "foot_skate_cm_s": ("foot", "skate", "cm/s"),
+    "floor_penetration_cm": ("below", "floor", "cm"),
+}
+"""Three lines over each column of the table; hm: hundred metres, as papers print jitter."""
 RATIOS = {
     ("sage", "avatarposer"): ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3", "mpjre_deg"),
     ("sage", "avatarposer_normalised"): ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3", "mpjre_deg"),
@@ -79,28 +95,21 @@ def table(means: Means, floors: Mapping, references: Mapping) -> str:
 
     ``floors`` and ``references``: split -> baseline -> figure in cm, ours with ``mpjpe_cm`` among PARTS, others' alone.
     """
-    widths = [max(len(word) for word in _heads(key)) + 2 for key in METRICS]
     lines = []
     for split in dict.fromkeys(split for split, _ in means):
         names = [name for of, name in means if of == split]
-        lines += ["", SPLIT_WORDS.get(split, split), *_header(widths)]
-        lines.append(_line("truth", _own(means[split, names[0]]), widths))
+        wide = max(len(name) for name in names) + 1
+        lines += ["", SPLIT_WORDS.get(split, split), *_header(wide)]
+        lines.append(_line("truth", wide, _own(means[split, names[0]])))
         for name in names:
             beside = _beside(name, floors.get(split, {}), references.get(split, {}))
-            lines.append(_line(name, [means[split, name][key] for key in METRICS], widths) + beside)
+            lines.append(_line(name, wide, [means[split, name][key] for key in METRICS]) + beside)
     return "\n".join(lines[1:])
 
 
-def _heads(key: str) -> tuple[str, str]:
-    """Two lines of a column's head: the figure, its unit."""
-    words, _, unit = METRICS[key].rpartition(", ")
-    return words, unit
-
-
-def _header(widths: Sequence[int]) -> list[str]:
-    heads = [_heads(key) for key in METRICS]
-    lines = ["".join(f"{head[k]:>{w}}" for head, w in zip(heads, widths, strict=True)) for k in (0, 1)]
-    return [f"{'':24s}{lines[0]}   floor here  floor of reference", f"{'':24s}{lines[1]}{'cm':>13s}{'cm':>20s}"]
+def _header(wide: int) -> list[str]:
+    heads = [*(HEADS[key] for key in METRICS), ("floor", "here", "cm"), ("floor", "ref.", "cm")]
+    return [" " * wide + "".join(f"{head[k]:>{WIDTH}}" for head in heads) for k in range(3)]
 
 
 def _own(mean: Mapping[str, float]) -> list[float]:
@@ -108,16 +117,16 @@ def _own(mean: Mapping[str, float]) -> list[float]:
     return [mean[f"truth_{key}"] if key in OF_TRUTH else math.nan for key in METRICS]
 
 
-def _line(name: str, values: Iterable[float], widths: Sequence[int]) -> str:
-    cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
-    return f"{name:24s}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+def _line(name: str, wide: int, values: Iterable[float]) -> str:
+    cells = ("" if math.isnan(value) else f"{value:.{1 if value >= 100 else 2}f}" for value in values)
+    return f"{name:{wide}s}" + "".join(f"{cell:>{WIDTH}}" for cell in cells)
 
 
 def _beside(name: str, ours: Mapping, theirs: Mapping) -> str:
     if name not in ours:
         return ""
     reference = f"{theirs[name]:.2f}" if name in theirs else ""
-    return f"{ours[name]['mpjpe_cm']:13.2f}{reference:>20s}"
+    return f"{ours[name]['mpjpe_cm']:{WIDTH}.2f}{reference:>{WIDTH}}"
 
 
 def paper_table() -> str:
