@@ -9,6 +9,7 @@ import torch
 from strangers import library, shifted
 
 from avatarlab.errors import InputError
+from avatarlab.lab.tables import write_csv
 from avatarlab.motion import models, publishing
 from avatarlab.motion.metrics import METRICS
 from avatarlab.motion.scoring import Bench, Job, chosen, gather, jobs, leaks, means, report, score
@@ -217,7 +218,7 @@ def test_quotients_are_of_the_right_two():
 def test_the_table_has_every_model_and_the_csv_every_row(rows, tmp_path):
     text = report.table(means(rows), {"heldout": {"mean": {"mpjpe_cm": 18.0}}}, {"heldout": {"mean": 17.52}})
     assert text.count("ridge") == 3 and text.count("truth") == 3 and "17.52" in text
-    report.write_csv(tmp_path / "rows.csv", rows)
+    write_csv(tmp_path / "rows.csv", rows)
     with open(tmp_path / "rows.csv", encoding="utf-8") as file:
         read = list(csv.DictReader(file))
     assert len(read) == len(rows) and float(read[0]["mpjpe_cm"]) == pytest.approx(rows[0]["mpjpe_cm"], abs=1e-3)

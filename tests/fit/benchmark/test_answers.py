@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from avatarlab.fit.benchmark.answers import Answers, figure, gaussian, plain, scores, write_csv
+from avatarlab.fit.benchmark.answers import Answers, figure, gaussian, plain, scores
 from avatarlab.fit.posterior import TAPES
+from avatarlab.lab.tables import write_csv
 
 CHEST = TAPES.index("chest")
 

@@ -1,14 +1,11 @@
 """``Answers``: what one method says of many people, and ``scores``: how far off it is."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
-from avatarlab.files import whole
 from avatarlab.fit.posterior import SEXES, TAPES
 from avatarlab.measure.result import COVERAGE
 from avatarlab.shapes import expect
@@ -93,17 +90,3 @@ def scores(answers: Answers, truth: np.ndarray, sexes: Sequence[str]) -> list[di
 def figure(rows: Sequence[dict], name: str, measure: str | None = None, sex: str = "both") -> float:
     """One figure of ``scores``'s rows: that of one tape, or the mean over the fifteen."""
     return float(np.mean([row[name] for row in rows if row["sex"] == sex and measure in (None, row["measure"])]))
-
-
-def write_csv(path: str | Path, rows: Sequence[dict]) -> None:
-    """Rows with equal keys as CSV, figures to 0.001, an empty field where a method gives no interval."""
-    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _written(value) for key, value in row.items()} for row in rows)
-
-
-def _written(value):
-    if not isinstance(value, float):
-        return value
-    return "" if np.isnan(value) else round(value, 3) + 0.0

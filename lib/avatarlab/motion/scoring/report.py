@@ -1,11 +1,8 @@
-"""The scores as files and tables: rows to CSV, flat figures for the metrics file, the one table of the report."""
+"""The scores as figures and tables: flat figures for the metrics file, the one table of the report."""
 
-import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
-from avatarlab.files import whole
 from avatarlab.motion.metrics import FURTHER, METRICS, OF_TRUTH
 
 Means = Mapping[tuple[str, str], Mapping[str, float]]
@@ -45,20 +42,6 @@ PAPER = {
     "KineST (AAAI 2026)": (2.25, 2.86, 15.26, 1.04, 1.24, 5.20, 5.97),
 }
 """AMASS, setting 1, units as here. Source: second hand, a note on arXiv:2512.16791 (KineST); not checked at the papers."""
-
-
-def write_csv(path: str | Path, rows: Sequence[Mapping]) -> None:
-    """Rows with equal keys, figures to 0.001, an empty field where one does not exist."""
-    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _field(value) for key, value in row.items()} for row in rows)
-
-
-def _field(value):
-    if not isinstance(value, float):
-        return value
-    return "" if math.isnan(value) else round(value, 3) + 0.0
 
 
 def flat(means: Means, floors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
