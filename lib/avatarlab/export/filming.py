@@ -20,6 +20,8 @@ from avatarlab.render.floor import floor
 from avatarlab.render.picture import INK, to_srgb
 
 RATE = 30.0
+STEADY = 5
+"""Decimals (of a metre) that are drawn: the last bits of a product depend on where arrays lie in memory."""
 SETTLE_S = 0.6
 """Standard deviation, in seconds, of the Gaussian that steadies the camera's path."""
 
@@ -80,7 +82,7 @@ def steadied(pelvis: Tensor, rate: float) -> Tensor:
         return ((pelvis.amin(0) + pelvis.amax(0)) / 2).expand_as(pelvis)
     smooth = gaussian_filter1d(pelvis.double().numpy(), SETTLE_S * rate, axis=0, mode="nearest")
     smooth[:, 1] = smooth[:, 1].mean()
-    return torch.from_numpy(smooth).float()
+    return torch.from_numpy(smooth.round(STEADY)).float()
 
 
 def camera_offset(points: Tensor, view: Tensor, shot: Shot) -> Tensor:
@@ -91,7 +93,7 @@ def camera_offset(points: Tensor, view: Tensor, shot: Shot) -> Tensor:
     tangent = np.tan(np.radians(FOV_DEG) / 2)
     across = ((points @ right).abs() + _MARGIN_M) / (tangent * shot.width / shot.height)
     along = ((points @ up).abs() + _MARGIN_M) / tangent
-    return view * float((torch.maximum(across, along) + points @ view).max())
+    return view * round(float((torch.maximum(across, along) + points @ view).max()), STEADY)
 
 
 def portrayed(vertices: Tensor, lod: Lod, camera: Camera, colors: Tensor, supersample: int = 2) -> np.ndarray:
@@ -99,7 +101,7 @@ def portrayed(vertices: Tensor, lod: Lod, camera: Camera, colors: Tensor, supers
 
     Only the window around the body is shaded.
     """
-    faces = torch.as_tensor(lod.faces)
+    faces, vertices = torch.as_tensor(lod.faces), vertices.double().round(decimals=STEADY).float()
     picture = floor(camera, vertices, faces)
     faces = faces[(vertices[faces][..., 1] > 0).any(1)]
     vertices = vertices * torch.tensor([1.0, 0, 1]) + vertices.clamp_min(0) * torch.tensor([0.0, 1, 0])
