@@ -12,6 +12,7 @@ import torch
 from avatarlab import DATA
 from avatarlab.body import Person, poses
 from avatarlab.errors import InputError
+from avatarlab.facts import check_person
 from avatarlab.fit import FitError, fit, fitting, placeholder
 from avatarlab.fit.found import search
 from avatarlab.fit.guess import Guess
@@ -160,8 +161,8 @@ def test_guards(body, observed, given, says):
 
 def test_metres_as_centimetres_are_named():
     with pytest.raises(InputError, match="stature_cm: got 1.75, expected 100 to 250.*Did you pass metres"):
-        fitting.check_person(1.75, None, "male")
-    assert fitting.check_person(175, 80, "male") == 1.75
+        check_person(1.75, None, "male")
+    assert check_person(175, 80, "male") == 1.75
 
 
 def test_placeholder_is_the_average_of_that_stature(body):

@@ -15,6 +15,7 @@ from avatarlab.body import smplx_file
 from avatarlab.body.layout import JOINT_NAMES, LANDMARKS, PARENTS, PARTS, parts_from_weights
 from avatarlab.body.skinning import Chain, Offsets, Points, Skin
 from avatarlab.errors import InputError
+from avatarlab.facts import SEXES
 from avatarlab.files import sha256
 from avatarlab.shapes import expect
 
@@ -22,7 +23,6 @@ log = logging.getLogger(__name__)
 
 OPEN_BODY = ROOT / "models" / "body" / "smplx_open.npz"
 LICENSED = ROOT / "models" / "licensed"
-SEXES = ("male", "female", "unknown")
 PLAIN_PRIOR = 10
 """Shape components of the prior N(0, I) when a file has none of its own: SMPL-X's first ten are whitened scores."""
 SUBSETS_KEPT = 4

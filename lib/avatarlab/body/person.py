@@ -11,12 +11,12 @@ import torch
 
 from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS
 from avatarlab.errors import InputError, number
+from avatarlab.facts import SEXES
 from avatarlab.files import read_npz, write_npz
 
 log = logging.getLogger(__name__)
 
 SCHEMA = "avatarlab.person/1"
-SEXES = ("male", "female", "unknown")
 STATURE_M, WEIGHT_KG = (1.0, 2.5), (20.0, 350.0)
 LIMIT_MB = 64
 FACTS = ("stature_m", "sex", "weight_kg", "placeholder", "body_sha256", "provenance")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Block, Body, Person, poses
-from avatarlab.body.model import SEXES
 from avatarlab.errors import InputError, number
+from avatarlab.facts import ON_FAILURE, STATURE_CM, check_person
 from avatarlab.fit import shape
 from avatarlab.fit.conclusion import Concluded, concluded, learned
 from avatarlab.fit.found import REACHES_M, Found, search
@@ -24,8 +24,6 @@ from avatarlab.render import Camera
 
 log = logging.getLogger(__name__)
 
-STATURE_CM, WEIGHT_KG = (100, 250), (20, 300)
-ON_FAILURE = ("fail", "placeholder")
 AVERAGE = "no body fits the photos; this would be the population's average"
 PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
@@ -140,19 +138,6 @@ def _checked(observations, stature_m, weight_kg, sex, on_failure, steps) -> tupl
     number("steps", steps, 1, 100, "outline steps")
     _check_metres(stature_m, weight_kg, sex)
     return found
-
-
-def check_person(stature_cm, weight_kg, sex) -> float:
-    """Guard what a user types, in the user's units; return the stature in metres."""
-    size = stature_cm if isinstance(stature_cm, int | float) else 0.0
-    hint = "Did you pass metres?" if 0 < size < 3 else ""
-    hint = "Did you pass millimetres?" if size > 999 else hint
-    number("stature_cm", stature_cm, *STATURE_CM, "centimetres", hint)
-    if weight_kg is not None:
-        number("weight_kg", weight_kg, *WEIGHT_KG, "kilograms", "Leave it out if unknown.")
-    if sex not in SEXES:
-        raise InputError(f"sex: got {sex!r}, expected one of {', '.join(SEXES)}.")
-    return float(stature_cm) / 100
 
 
 def _check_metres(stature_m, weight_kg, sex) -> None:

@@ -17,7 +17,7 @@ import skimage.data
 from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.errors import InputError
-from avatarlab.fit.fitting import check_person
+from avatarlab.facts import check_person
 from avatarlab.people.rendered import Rendered, rendered_person
 from avatarlab.photo import Photo, decode
 from avatarlab.photo.observation import capture_of

@@ -1,0 +1,241 @@
+"""The words of the service: what a job asks, what is told of it, where its results lie.
+
+``python -m avatarlab.service.jobs`` prints the JSON Schema of a job, published as docs/avatar_job.schema.json.
+"""
+
+import json
+import re
+import sys
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from avatarlab.errors import InputError
+from avatarlab.facts import STATURE_CM, WEIGHT_KG, check_person
+
+JOB_NAME = "avatar"
+"""BullMQ's name of a job; its id is the avatar's."""
+AVATARS, PHOTOS = "avatars", "photos"
+"""Results lie under avatars/<id>/, uploaded photos under photos/<id>/."""
+MANIFEST = "manifest.json"
+"""Written last: where it is, an avatar is whole."""
+MAX_KEY = 512
+STAGES = ("download", "load", "observe", "fit", "measure", "export", "upload")
+
+
+class Unavailable(Exception):
+    """Queue or storage cannot be reached now; worth trying again."""
+
+
+def job_id(text: str) -> str:
+    """Return a job's id in its one form (lower case, hyphens); InputError for anything but a UUID."""
+    try:
+        found = str(uuid.UUID(text))
+    except (ValueError, AttributeError, TypeError):
+        found = ""
+    if not found or found != str(text).lower():
+        raise InputError(f"id: got {str(text)[:80]!r}, expected a UUID such as {uuid.UUID(int=7 << 64)}.")
+    return found
+
+
+def object_key(key: str) -> str:
+    """Return the key of an object in the bucket; ValueError for what could lead out of it or into results."""
+    parts = key.split("/")
+    printable = all(unicodedata.category(char)[0] != "C" for char in key)
+    if not 0 < len(key.encode()) <= MAX_KEY or not printable or "\\" in key:
+        raise ValueError(f"expected 1 to {MAX_KEY} printable bytes without backslash")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("expected a key such as photos/anna/front.jpg, without empty parts, '.' or '..'")
+    if parts[0] == AVATARS:
+        raise ValueError(f"{AVATARS}/ holds results; put photos elsewhere, such as under {PHOTOS}/")
+    return key
+
+
+def _shown(text: str) -> str:
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValueError("expected text without control characters")
+    return text
+
+
+def _number(value: Any) -> Any:
+    """JSON's true is no stature."""
+    if isinstance(value, bool | str):
+        raise ValueError("expected a number")
+    return value
+
+
+Key = Annotated[str, AfterValidator(object_key)]
+Number = Annotated[float, BeforeValidator(_number)]
+Definition = Literal["ansur", "iso8559", "smpl-anthropometry"]
+
+
+class AvatarJob(BaseModel):
+    """What a producer asks for: photos by key in the bucket, facts about the person, how the avatar shall be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)] = Field(
+        description="your own name for the person; shown, never interpreted"
+    )
+    front_key: Key = Field(description="key of the front photo: JPEG, PNG, WebP or HEIC, up to 40 megapixels")
+    side_key: Key | None = Field(None, description="key of the side photo")
+    stature_cm: Number = Field(
+        description="stature without shoes (cm)",
+        json_schema_extra=dict(zip(("minimum", "maximum"), STATURE_CM, strict=True)),
+    )
+    weight_kg: Number | None = Field(
+        None,
+        description="weight (kg), if known",
+        json_schema_extra=dict(zip(("minimum", "maximum"), WEIGHT_KG, strict=True)),
+    )
+    sex: Literal["male", "female", "unknown"] = Field(
+        "unknown", description="whose population's proportions to expect"
+    )
+    clothes: Literal["any", "tight", "minimal"] = Field("any", description="how near the outline is to the body")
+    display_pose: Literal["apose", "tpose", "photo"] | None = Field(None, description="what a viewer shows first")
+    arm_down_deg: Annotated[Number, Field(ge=0, le=90)] | None = Field(
+        None, description="arms below the horizontal in the A-pose (degrees)"
+    )
+    definitions: list[Definition] = Field(
+        ["ansur"],
+        min_length=1,
+        description="whose tapes; the first is measurements.json, others measurements_<name>.json",
+    )
+    on_failure: Literal["fail", "placeholder"] | None = Field(
+        None, description="where no body fits: fail, or the population's average, marked as such"
+    )
+    callback_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s]+$")] | None = Field(
+        None, description="told by a signed POST when the avatar is ready or has failed"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self):
+        check_person(self.stature_cm, self.weight_kg, self.sex)
+        if len(set(self.definitions)) < len(self.definitions):
+            raise ValueError("definitions: each at most once")
+        return self
+
+    @property
+    def photo_keys(self) -> dict[str, str]:
+        """View -> key."""
+        return {"front": self.front_key, **({"side": self.side_key} if self.side_key else {})}
+
+
+def read_job(data: Any) -> AvatarJob:
+    """A job from what lay in the queue; InputError with one sentence that names every wrong field."""
+    if not isinstance(data, Mapping):
+        raise InputError(
+            f"job: got {type(data).__name__}, expected an object with subject, front_key, stature_cm."
+        )
+    try:
+        return AvatarJob.model_validate(data)
+    except ValidationError as error:
+        text = "; ".join(faults(error))
+        raise InputError(f"job: {text}{'' if text.endswith(('.', '?')) else '.'}") from None
+
+
+def faults(error: ValidationError) -> list[str]:
+    """What is wrong, a phrase per field: name, fault, what came (cut short)."""
+    return [_fault(one) for one in error.errors(include_url=False)]
+
+
+def _fault(one) -> str:
+    words = re.sub(r"^(Value error|Assertion failed), ", "", one["msg"]).rstrip(".")
+    where = ".".join(str(part) for part in one["loc"])
+    if not where:
+        return words
+    came = "" if one["type"] == "missing" else f" (got {str(one['input'])[:80]!r})"
+    return f"{where}: {words[:1].lower()}{words[1:]}{came}"
+
+
+class Progress(BaseModel):
+    """How far a job is: what is being done, and percent of the whole."""
+
+    stage: Literal["download", "load", "observe", "fit", "measure", "export", "upload"]
+    percent: int = Field(ge=0, le=100)
+
+
+class File(BaseModel):
+    """One result as stored."""
+
+    sha256: str
+    bytes: int
+    type: str
+
+
+class Manifest(BaseModel):
+    """``manifest.json``: what an avatar consists of. No time or place in it: equal jobs give equal bytes."""
+
+    form: Literal["avatarlab.manifest/1"] = "avatarlab.manifest/1"
+    id: str
+    job: AvatarJob
+    placeholder: bool
+    reasons: list[str] = Field(description="why it is a placeholder; empty otherwise")
+    warnings: list[str]
+    files: dict[str, File]
+    made_by: dict[str, str] = Field(description="version of avatarlab, sha256 of the body file, form of weights")
+
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return (
+            json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"
+        ).encode()
+
+
+def result_key(id: str, name: str = "") -> str:
+    """Key of a result of job ``id`` (already checked); without a name the prefix of all."""
+    return f"{AVATARS}/{id}/{name}"
+
+
+class Event(BaseModel):
+    """The body of a callback, and what identifies it: ``key`` stays the same over retries and re-runs."""
+
+    type: Literal["avatar.completed", "avatar.failed"]
+    id: str
+    subject: str
+    url: str = Field(description="of the API: state, fresh links, measurements")
+    manifest: str | None = Field(None, description="key of the manifest in the bucket, if completed")
+    placeholder: bool = False
+    reason: str | None = Field(None, description="why it failed, in a sentence, or why it is a placeholder")
+
+    @property
+    def key(self) -> str:
+        """Id of the callback: webhook-id, and id of its job in the callback queue."""
+        return f"cb_{self.id}_{self.type.rpartition('.')[2]}"
+
+
+State = Literal["waiting", "active", "delayed", "completed", "failed"]
+
+
+class Ticket(BaseModel):
+    """What is known of a job."""
+
+    id: str
+    state: State
+    job: AvatarJob | None = None
+    progress: Progress | None = None
+    reason: str | None = Field(None, description="why it failed, or why it is tried again")
+    tries: int = 0
+    seconds: float | None = Field(None, description="from being taken up to the manifest, of a completed job")
+
+
+def schema() -> str:
+    """JSON Schema (2020-12) of a job, as text."""
+    made = AvatarJob.model_json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": made.pop("title")}
+    return json.dumps(head | made, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema())
