@@ -5,6 +5,8 @@ STAMP := $(VENV)/.installed
 # Half of the tests look at the open body; the stage that makes it runs first where it has not run yet.
 BODY := models/body/smplx_open.npz
 EXTRAS ?= cluster,lab,train,service,test
+# Tests run side by side, a file in one process.
+TEST_JOBS ?= 2
 # Where pip finds PyTorch if not in its usual index, for example an index of CPU-only builds.
 TORCH_INDEX ?=
 # The first interpreter that runs and is new enough.
@@ -14,7 +16,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lab report bench lint
+.PHONY: repro test service-test lab report bench lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)  ## make every result and every report
@@ -22,7 +24,14 @@ repro: $(STAMP)  ## make every result and every report
 	python -m avatarlab.lab.report
 
 test: $(STAMP) $(BODY)  ## prove it
-	python -m pytest
+	python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
+	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
+		{ test "$$(id -u)" = 0 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server nodejs npm; } || \
+		{ echo "Install redis-server, node and npm first (Debian: redis-server nodejs npm)."; exit 1; }
+	python tests/service/swift_server.py
+	python -m pytest tests/service -m "faults or not faults"
 
 lab: $(STAMP)  ## JupyterLab on this machine
 	python -m avatarlab.lab.start

@@ -20,18 +20,16 @@ from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.files import sha256, write_json
 from avatarlab.fit import guess as first
-from avatarlab.fit import outside, posterior
+from avatarlab.fit import outside, posterior, results
 from avatarlab.fit.cluster import over_cluster
 from avatarlab.fit.fitting import fit
-from avatarlab.fit.pictures import overlaid
 from avatarlab.fit.roster import Entry, entries, photos_of
 from avatarlab.fit.subjects import Subject, subject
 from avatarlab.lab.parallel import Outcome, attempt, one_line, one_thread, outcomes
 from avatarlab.lab.publish import publish, remove
-from avatarlab.measure import measure
 from avatarlab.photo import decode
 
-FORM = 1
+FORM = 2
 """Raise it when what is written per person changes: results of another form are made anew."""
 DONE, PART, LOGS = "done.json", ".fitting-", ".cluster"
 """The file that marks results as whole; how folders of results in the making begin."""
@@ -133,13 +131,10 @@ def _write(work: Path, body: Body, outsider: outside.Regressor | None, person: S
         tuple(seen.values()), person.stature_m, body, person.weight_kg, person.sex, settings.seed,
         steps=settings.steps, guess=guess, weights=settings.weights,
     )  # fmt: skip
-    quality, betas = result.quality, result.person.betas()
-    told = {"intervals_cm": quality.interval_cm or None, "reasons": quality.withheld}
-    measure(body, result.person, settings.definition, **told).save(work / "measurements.json")
-    write_json(work / "quality.json", quality.as_json())
-    result.person.save(work / "person.npz")
+    results.write(work, body, result, [settings.definition])
+    betas = result.person.betas()
     for (view, observation), pose, camera in zip(seen.items(), result.poses, result.cameras, strict=True):
-        picture = overlaid(person.photos[view].rgb, observation.mask, body, betas, pose, camera)
+        picture = results.picture(person.photos[view].rgb, observation.mask, body, betas, pose, camera)
         Image.fromarray(picture).save(work / f"overlay_{view}.png")
     photos = {view: Path(path).name for view, path in one.photos.items()}
     write_json(work / DONE, {"key": one.key, "facts": dict(one.facts), "photos": photos})

@@ -21,6 +21,7 @@ from pygments.lexers import PythonLexer
 from avatarlab import ROOT
 from avatarlab.files import whole
 from avatarlab.lab.notebook import source, tags
+from avatarlab.lab.page import document
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,6 @@ VOLATILE = [
     (re.compile(r"\S*/ipykernel_\d+/\d+\.py"), "cell"),
 ]
 PICTURES = ("image/png", "image/jpeg")
-STYLE = Path(__file__).with_name("report.css")
 
 
 def page(nb: dict, name: str, notes: dict[str, str], failure: str = "") -> str:
@@ -51,13 +51,7 @@ def _hidden(cell: dict) -> bool:
 
 
 def _document(title: str, body: str) -> str:
-    style = STYLE.read_text(encoding="utf-8") + HtmlFormatter(style="friendly").get_style_defs(".code")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{html.escape(title)}</title><link rel="icon" href="data:,"><style>{style}</style></head>\n'
-        f"<body>{body}</body></html>\n"
-    )
+    return document(title, body, HtmlFormatter(style="friendly").get_style_defs(".code"))
 
 
 def _cell(cell: dict, notes: dict[str, str]) -> str:

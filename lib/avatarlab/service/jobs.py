@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -49,15 +50,19 @@ def job_id(text: str) -> str:
     return found
 
 
-def object_key(key: str) -> str:
-    """Return the key of an object in the bucket; ValueError for what could lead out of it or into results."""
-    parts = key.split("/")
+def plain_key(key: str) -> str:
+    """Return the key of an object; ValueError for what could lead out of the bucket or a folder."""
     printable = all(unicodedata.category(char)[0] != "C" for char in key)
-    if not 0 < len(key.encode()) <= MAX_KEY or not printable or "\\" in key:
+    if not printable or "\\" in key or not 0 < len(key.encode()) <= MAX_KEY:
         raise ValueError(f"expected 1 to {MAX_KEY} printable bytes without backslash")
-    if any(part in ("", ".", "..") for part in parts):
+    if any(part in ("", ".", "..") for part in key.split("/")):
         raise ValueError("expected a key such as photos/anna/front.jpg, without empty parts, '.' or '..'")
-    if parts[0] == AVATARS:
+    return key
+
+
+def object_key(key: str) -> str:
+    """Return the key of a photo in the bucket; ValueError for what could lead out of it or into results."""
+    if plain_key(key).split("/")[0] == AVATARS:
         raise ValueError(f"{AVATARS}/ holds results; put photos elsewhere, such as under {PHOTOS}/")
     return key
 
@@ -75,7 +80,19 @@ def _number(value: Any) -> Any:
     return value
 
 
-Key = Annotated[str, AfterValidator(object_key)]
+_KEY_FORM = r"^(?!avatars(/|$))(?!(.*/)?\.{1,2}(/|$))[^/\\\x00-\x1f\x7f-\x9f]+(/[^/\\\x00-\x1f\x7f-\x9f]+)*$"
+"""What a pattern can say of ``object_key`` in JavaScript's and Python's dialect alike."""
+
+
+def _between(low: float, high: float, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "number", "minimum": low, "maximum": high, **more})
+
+
+Key = Annotated[
+    str,
+    AfterValidator(object_key),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": _KEY_FORM}),
+]
 Number = Annotated[float, BeforeValidator(_number)]
 Definition = Literal["ansur", "iso8559", "smpl-anthropometry"]
 
@@ -86,30 +103,25 @@ class AvatarJob(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     subject: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)] = Field(
-        description="your own name for the person; shown, never interpreted"
+        description="your own name for the person; shown, never interpreted",
+        json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"},
     )
     front_key: Key = Field(description="key of the front photo: JPEG, PNG, WebP or HEIC, up to 40 megapixels")
     side_key: Key | None = Field(None, description="key of the side photo")
-    stature_cm: Number = Field(
-        description="stature without shoes (cm)",
-        json_schema_extra=dict(zip(("minimum", "maximum"), STATURE_CM, strict=True)),
-    )
-    weight_kg: Number | None = Field(
-        None,
-        description="weight (kg), if known",
-        json_schema_extra=dict(zip(("minimum", "maximum"), WEIGHT_KG, strict=True)),
-    )
+    stature_cm: Annotated[Number, _between(*STATURE_CM)] = Field(description="stature without shoes (cm)")
+    weight_kg: Annotated[Number, _between(*WEIGHT_KG)] | None = Field(None, description="weight (kg), if known")
     sex: Literal["male", "female", "unknown"] = Field(
         "unknown", description="whose population's proportions to expect"
     )
     clothes: Literal["any", "tight", "minimal"] = Field("any", description="how near the outline is to the body")
     display_pose: Literal["apose", "tpose", "photo"] | None = Field(None, description="what a viewer shows first")
-    arm_down_deg: Annotated[Number, Field(ge=0, le=90)] | None = Field(
+    arm_down_deg: Annotated[Number, Field(ge=0, le=90), _between(0, 90)] | None = Field(
         None, description="arms below the horizontal in the A-pose (degrees)"
     )
     definitions: list[Definition] = Field(
         ["ansur"],
         min_length=1,
+        json_schema_extra={"uniqueItems": True},
         description="whose tapes; the first is measurements.json, others measurements_<name>.json",
     )
     on_failure: Literal["fail", "placeholder"] | None = Field(

@@ -7,11 +7,12 @@ avatarlab.service.settings`` prints it, and a test compares. Secrets are ``Secre
 import sys
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from avatarlab.errors import InputError
 from avatarlab.facts import ON_FAILURE
 
 
@@ -22,9 +23,13 @@ def _named(*names: str) -> AliasChoices:
 class Settings(BaseSettings):
     """Everything that worker, callbacks and API are told from outside; a wrong value is refused by name."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", populate_by_name=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    def __init__(self, **given):
+        """Settings by field name beat the environment (pydantic's populate_by_name would also read $QUEUE, $REPORT)."""
+        fields = type(self).model_fields
+        aliases = {name: fields[name].validation_alias.choices[0] for name in given if name in fields}
+        super().__init__(**{aliases.get(name, name): value for name, value in given.items()})
 
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), validation_alias=_named("REDIS_URL"),
@@ -87,6 +92,15 @@ class Settings(BaseSettings):
         "", validation_alias=_named("CALLBACK_ORIGINS"),
         description="only these may be called (https://shop.example, http://10.0.0.5:3000), separated by commas; "
         "empty: any public https address",
+    )  # fmt: skip
+
+    callback_limit_s: float = Field(
+        15, gt=0, le=30, validation_alias=_named("CALLBACK_LIMIT_S"), description="longest call, all in all (s)"
+    )
+    callback_delays_s: str = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400", pattern=r"^\d{1,6}(,\d{1,6}){0,19}$",
+        validation_alias=_named("CALLBACK_DELAYS_S"),
+        description="waits between tries of a callback (s); with these given up after 75.6 hours",
     )  # fmt: skip
 
     display_pose: Literal["apose", "tpose", "photo"] = Field(
@@ -170,6 +184,15 @@ class Settings(BaseSettings):
         if self.require_real:
             return "fail"
         return asked or ON_FAILURE[self.require_real is False]
+
+
+def read(**given) -> Settings:
+    """The settings, or InputError in one sentence that names what is wrong; values are not repeated, they may be secret."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise InputError("settings: " + "; ".join(faults) + ".") from None
 
 
 def table() -> str:

@@ -1,0 +1,151 @@
+"""A place in a worker where one job at a time is worked on: BullMQ's Worker, kept alive and ended gently.
+
+Each desk is a BullMQ Worker of concurrency 1. With more in one, bullmq 3.4.4 stops renewing the locks of jobs still in
+work as soon as an idle slot notices the end, and closes connections under a job taken in that moment; so its ``close``
+is called only when its loop has ended.
+"""
+
+import asyncio
+import errno
+import time
+from collections.abc import Callable
+
+import bullmq
+from redis.exceptions import RedisError
+
+from avatarlab.errors import InputError
+from avatarlab.service import metrics
+from avatarlab.service.bull import REMOVE, connection
+from avatarlab.service.jobs import Progress, Unavailable
+from avatarlab.service.journal import note, warn
+from avatarlab.service.orders import StartFailed
+from avatarlab.service.processing import Processor
+from avatarlab.service.settings import Settings
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+WAIT_MS, LONGEST_WAIT_MS = 2000, 60_000
+GIVE_UP_MS = 3 * 86_400_000
+"""A job this old (ms) that still finds something away uses up its attempts."""
+AGAIN_S = 1.0
+POLL_S, LAST_WORD_S = 0.05, 5.0
+"""At the end: how long Redis may take to note that a job is done; if not, another worker finds it done."""
+
+
+def options(settings: Settings) -> dict:
+    """BullMQ's options of a worker (ms, but for drainDelay in s); locks are renewed every sixth of their life."""
+    return {
+        "connection": connection(settings),
+        "concurrency": 1,
+        "lockDuration": 1000 * settings.lock_s,
+        "lockRenewTime": 1000 * settings.lock_s // 3,
+        "stalledInterval": 1000 * settings.stalled_s,
+        "maxStalledCount": settings.max_stalled,
+        "drainDelay": 5,
+        "runRetryDelay": 2000,
+        "autorun": False,
+        **REMOVE,
+    }
+
+
+class Desk:
+    """Takes jobs until told to stop; ``on_failed(job)`` hears of those that failed for good."""
+
+    def __init__(self, settings: Settings, processor: Processor, on_failed: Callable[[bullmq.Job], None]):
+        self._settings, self._processor, self._on_failed = settings, processor, on_failed
+        self._worker: bullmq.Worker | None = None
+        self._stopping, self.busy = False, False
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        """BullMQ's loop, begun again where it ends: it does so if Redis is away while it starts."""
+        while not self._stopping:
+            self._worker = self._opened()
+            try:
+                await self._worker.run()
+            except Exception as error:
+                warn("desk.restarted", kind=type(error).__name__)
+            if not self._stopping:
+                await self._close()
+                await asyncio.sleep(AGAIN_S)
+
+    def _opened(self) -> bullmq.Worker:
+        worker = bullmq.Worker(self._settings.queue, self._process, options(self._settings))
+        worker.on("error", lambda error, *_: warn("queue.error", kind=type(error).__name__, text=error))
+        worker.on("stalled", _stalled)
+        worker.on("failed", self._failed)
+        return worker
+
+    async def _process(self, job: bullmq.Job, token: str) -> dict:
+        """One job, in BullMQ's words: what cannot succeed is not tried again, what is not the job's fault waits."""
+        self.busy = True
+        note("job.taken", job=job.id, run=job.attemptsStarted, stalls=job.stalledCounter)
+
+        async def tell(progress: Progress) -> None:
+            await job.updateProgress(progress.model_dump())
+
+        try:
+            summary = await self._processor.process(str(job.id), job.data, tell)
+            if summary.get("deleted"):
+                job.opts["removeOnComplete"] = True
+            return summary
+        except InputError as error:
+            raise bullmq.UnrecoverableError(str(error)) from None
+        except Exception as error:
+            if not _surroundings(error) or time.time() * 1000 - job.timestamp > GIVE_UP_MS:
+                raise
+            await self._wait(job, token, error)
+            raise bullmq.DelayedError() from None
+        finally:
+            self.busy = False
+
+    async def _wait(self, job: bullmq.Job, token: str, error: Exception) -> None:
+        runs = max(job.attemptsStarted - job.attemptsMade - 1, 0)
+        wait_ms = min(WAIT_MS * 2 ** min(runs, 10), LONGEST_WAIT_MS)
+        warn("job.waits", job=job.id, kind=type(error).__name__, text=error, seconds=wait_ms / 1000)
+        more = {"skipAttempt": True, "fieldsToUpdate": {"failedReason": str(error)}}
+        await job.backend.moveToDelayed(job.id, round(time.time() * 1000), wait_ms, token, more)
+
+    def _failed(self, job: bullmq.Job, error: Exception) -> None:
+        if isinstance(error, bullmq.UnrecoverableError) or job.attemptsMade >= (job.opts.get("attempts") or 1):
+            metrics.JOBS.labels("failed").inc()
+            warn("job.failed", job=job.id, kind=type(error).__name__)
+            self._on_failed(job)
+        else:
+            metrics.JOBS.labels("retried").inc()
+            warn("job.retried", job=job.id, kind=type(error).__name__, text=error, tries=job.attemptsMade)
+
+    async def stop(self) -> None:
+        """Take no more, wait for the job in work however long it takes, let go of Redis."""
+        self._stopping, quiet_s = True, 0.0
+        while not self._running.done():
+            if self._worker:
+                self._worker.closing = True
+                if self._worker.waiting:
+                    self._worker.waiting.cancel()
+            quiet_s = 0.0 if self.busy else quiet_s + POLL_S
+            if quiet_s > LAST_WORD_S:
+                self._running.cancel()
+            await asyncio.wait([self._running], timeout=POLL_S)
+        await self._close()
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(AGAIN_S):
+                await self._worker.close(force=True)
+        except Exception as error:
+            warn("desk.unclosed", kind=type(error).__name__)
+
+
+def _surroundings(error: Exception) -> bool:
+    """Storage, queue, models or disk are away: not the job's fault, so it waits and no attempt is counted."""
+    if isinstance(error, Unavailable | StartFailed | RedisError | ConnectionError):
+        return True
+    return isinstance(error, OSError) and error.errno in DISK
+
+
+def _stalled(id: str) -> None:
+    metrics.STALLED.inc()
+    warn("job.stalled", job=id)

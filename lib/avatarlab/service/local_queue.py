@@ -1,0 +1,309 @@
+"""A queue in one process over a folder: a record per job, each file whole or not at all, so that dying loses nothing.
+
+What BullMQ in Redis is to the workers, this is to ``service.local``; it also works its jobs off, and makes their callbacks.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from avatarlab.errors import InputError
+from avatarlab.files import whole
+from avatarlab.service import metrics
+from avatarlab.service.callbacks import Caller, delay_s
+from avatarlab.service.child import Children
+from avatarlab.service.jobs import AvatarJob, Event, Progress, State, Ticket, Unavailable
+from avatarlab.service.journal import note, warn
+from avatarlab.service.orders import StartFailed
+from avatarlab.service.processing import Processor
+from avatarlab.service.queues import FORGET_S, STATES
+from avatarlab.service.settings import Settings
+from avatarlab.service.storage import Storage
+
+TRIES = 3
+"""Of a job, those counted in which this process itself died."""
+NOT_THE_JOBS_FAULT = (Unavailable, StartFailed, OSError)
+WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
+GRACE_S = 5.0
+"""How long a job in work may go on when the process is asked to stop; after that it is put back."""
+IDLE_S = 600.0
+
+
+class Callback(BaseModel):
+    """A callback to be made, until ``over`` says how it ended."""
+
+    event: Event
+    url: str
+    tries: int = 0
+    due: float = 0.0
+    over: str | None = None
+
+
+class Record(BaseModel):
+    """All that is kept of a job; times in seconds since 1970. Of a deleted one no more than that it was."""
+
+    id: str
+    job: AvatarJob | None
+    state: State = "waiting"
+    added: float
+    due: float = 0.0
+    tries: int = 0
+    waits: int = 0
+    reason: str | None = None
+    seconds: float | None = None
+    deleted: float | None = None
+    callbacks: list[Callback] = []
+
+
+class LocalQueue:
+    """``queues.Queue`` in a folder of one process; ``start`` begins to work with ``children``, ``close`` ends it."""
+
+    def __init__(self, folder: Path, settings: Settings, storage: Storage, children: Children):
+        self._folder, self._count = Path(folder), settings.children
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._caller = Caller(settings)
+        self._delays_s = [float(one) for one in settings.callback_delays_s.split(",")]
+        self._processor = Processor(settings, storage, children, self.announce, self.forgotten)
+        self._progress: dict[str, Progress] = {}
+        self._tasks: list[asyncio.Task] = []
+        self._running: set[str] = set()
+        self._closing = False
+        self._wake = asyncio.Event()
+        self._records = {record.id: record for record in self._read()}
+
+    async def add(self, id: str, job: AvatarJob) -> bool:
+        """Put a job into the queue; False where one of that id is known, deleted or not."""
+        if id in self._records:
+            return False
+        record = Record(id=id, job=job, added=time.time())
+        self._write(record)
+        self._records[id] = record
+        self._wake.set()
+        return True
+
+    async def find(self, id: str) -> Ticket | None:
+        """What is known of a job."""
+        record = self._records.get(id)
+        if not record or record.deleted:
+            return None
+        facts = record.model_dump(include={"id", "state", "reason", "tries", "seconds"})
+        return Ticket(job=record.job, progress=self._progress.get(id), **facts)
+
+    async def counts(self) -> dict[str, int]:
+        """Number of jobs in each state."""
+        counts = dict.fromkeys(STATES, 0)
+        for record in self._records.values():
+            counts[record.state] += not record.deleted
+        return counts
+
+    async def forget(self, id: str) -> bool:
+        """Mark a job as deleted; True where it is being worked on."""
+        record = self._records.get(id)
+        if not record:
+            return False
+        record.deleted = record.deleted or time.time()
+        self._bury(record)
+        return id in self._running
+
+    def _bury(self, record: Record) -> None:
+        if record.id not in self._running:
+            record.job, record.reason, record.callbacks = None, None, []
+        self._write(record)
+
+    async def forgotten(self, id: str) -> bool:
+        """Whether a job was deleted."""
+        return bool((record := self._records.get(id)) and record.deleted)
+
+    async def ready(self) -> None:
+        """Return where records can be written."""
+        with _written():
+            (self._folder / ".ready").write_text("")
+
+    async def announce(self, event: Event, url: str) -> None:
+        """Have a callback made, once however often announced."""
+        record = self._records[event.id]
+        if not record.deleted and all(one.event.key != event.key for one in record.callbacks):
+            record.callbacks.append(Callback(event=event, url=url))
+            self._write(record)
+            self._wake.set()
+
+    async def start(self) -> None:
+        """Take up what was left unfinished, then whatever comes."""
+        for record in self._records.values():
+            if record.state == "active" and not record.deleted:
+                await self._taken_up(record)
+        work = [self._work() for _ in range(self._count)]
+        self._tasks = [asyncio.create_task(one) for one in (*work, self._call())]
+
+    async def _taken_up(self, record: Record) -> None:
+        note("job.again", job=record.id, run=record.tries)
+        if record.tries < TRIES:
+            record.state = "waiting"
+            self._write(record)
+        else:
+            await self._fail(record, f"The service stopped {record.tries} times over this job.")
+
+    async def close(self, grace_s: float = GRACE_S) -> None:
+        """Let jobs in work end within ``grace_s`` seconds, else put them back; take no more."""
+        self._closing = True
+        self._wake.set()
+        end = time.monotonic() + grace_s
+        while self._running and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._caller.close()
+        self._processor.close()
+
+    async def _work(self) -> None:
+        while not self._closing:
+            record = self._next()
+            if record:
+                await self._one(record)
+            else:
+                await self._pause(self._due("waiting", "delayed"))
+
+    def _next(self) -> Record | None:
+        now = time.time()
+        ready = [one for one in self._records.values() if _open(one) and one.due <= now]
+        return min(ready, key=lambda one: one.added, default=None)
+
+    def _due(self, *states: str) -> Iterator[float]:
+        return (one.due for one in self._records.values() if one.state in states and not one.deleted)
+
+    async def _pause(self, dues: Iterator[float]) -> None:
+        """Sleep until the first of these times, or until something is put in."""
+        self._wake.clear()
+        wait_s = min(dues, default=time.time() + IDLE_S) - time.time()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.01, wait_s))
+
+    async def _one(self, record: Record) -> None:
+        """One try of a job, whose end is noted even where noting it fails at first."""
+        self._running.add(record.id)
+        record.state, record.tries = "active", record.tries + 1
+        try:
+            await self._try(record)
+        except asyncio.CancelledError:
+            record.tries -= 1
+            self._to(record, "waiting")
+            raise
+        except Exception as error:  # the disk is full, or the storage away while a failure was told
+            with contextlib.suppress(Unavailable):
+                self._again(record, str(error), counted=False)
+        finally:
+            self._running.discard(record.id)
+            self._progress.pop(record.id, None)
+        if record.deleted:
+            with contextlib.suppress(Unavailable):
+                self._bury(record)
+
+    async def _try(self, record: Record) -> None:
+        """The try is written down before it begins, for the job that takes this process with it."""
+        started = time.monotonic()
+        try:
+            self._write(record)
+            note("job.taken", job=record.id, run=record.tries)
+            await self._processor.process(record.id, record.job.model_dump(mode="json"), self._tell(record.id))
+            record.seconds = round(time.monotonic() - started, 3)
+            self._to(record, "completed")
+        except InputError as error:
+            await self._fail(record, str(error))
+        except NOT_THE_JOBS_FAULT as error:
+            self._again(record, str(error), counted=False)
+        except Exception as error:
+            await self._again_or_fail(record, str(error) or type(error).__name__)
+
+    def _tell(self, id: str):
+        async def tell(progress: Progress) -> None:
+            before = self._progress.get(id)
+            if not before or before.stage != progress.stage:
+                note("job.progress", job=id, stage=progress.stage, percent=progress.percent)
+            self._progress[id] = progress
+
+        return tell
+
+    async def _again_or_fail(self, record: Record, reason: str) -> None:
+        if record.tries >= TRIES:
+            await self._fail(record, reason)
+        else:
+            self._again(record, reason, counted=True)
+
+    def _again(self, record: Record, reason: str, counted: bool) -> None:
+        record.waits += 1
+        record.tries -= not counted
+        record.due = time.time() + min(LONGEST_WAIT_S, WAIT_S * 2 ** min(record.waits - 1, 10))
+        metrics.JOBS.labels("retried").inc()
+        warn("job.retried", job=record.id, text=reason)
+        self._to(record, "delayed", reason)
+
+    async def _fail(self, record: Record, reason: str) -> None:
+        """The callback is put down first: whoever dies in between fails the job again."""
+        await self._processor.failed(record.id, record.job.model_dump(mode="json"), reason)
+        metrics.JOBS.labels("failed").inc()
+        warn("job.failed", job=record.id, text=reason)
+        self._to(record, "failed", reason)
+
+    def _to(self, record: Record, state: State, reason: str | None = None) -> None:
+        record.state, record.reason = state, reason
+        self._write(record)
+
+    async def _call(self) -> None:
+        """Make the callbacks that are due, one after another."""
+        while not self._closing:
+            now = time.time()
+            for record, one in [*self._callbacks()]:
+                if one.due <= now:
+                    await self._called(record, one)
+            await self._pause(one.due for _, one in self._callbacks())
+
+    def _callbacks(self) -> Iterator[tuple[Record, Callback]]:
+        return ((record, one) for record in self._records.values() for one in record.callbacks if not one.over)
+
+    async def _called(self, record: Record, one: Callback) -> None:
+        answer = await self._caller.call(one.event, one.url)
+        one.tries += 1
+        wait_s = delay_s(one.tries, self._delays_s) if answer.kind == "retry" else None
+        if wait_s is None:
+            one.over = "given up" if answer.kind == "retry" else answer.kind
+        else:
+            one.due = time.time() + max(wait_s, answer.after_s or 0)
+        note("callback", job=record.id, result=answer.kind, text=answer.reason)
+        if not record.deleted:
+            with contextlib.suppress(Unavailable):
+                self._write(record)
+
+    def _read(self) -> Iterator[Record]:
+        """Records of former runs; those deleted long ago go, those nobody can read are left alone."""
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                record = Record.model_validate_json(path.read_bytes())
+            except (ValidationError, OSError):
+                warn("record.unreadable", file=path.name)
+                continue
+            if record.deleted and record.deleted < time.time() - FORGET_S:
+                path.unlink()
+            elif record.id == path.stem:
+                yield record
+
+    def _write(self, record: Record) -> None:
+        with _written(), whole(self._folder / f"{record.id}.json") as part:
+            part.write_text(record.model_dump_json(), encoding="utf-8")
+
+
+def _open(record: Record) -> bool:
+    return record.state in ("waiting", "delayed") and not record.deleted
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """A full disk is ``Unavailable``."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"The queue's folder cannot be written: {error.strerror}.") from None

@@ -1,0 +1,295 @@
+"""One job from its photos' keys to its manifest, in an order in which dying at any point loses nothing.
+
+Photos down, avatar made, files up, ``manifest.json`` last, then the callback. Whoever finds the manifest of the same job
+goes on from there, so a job that is run again, or by two workers at once, is made once and told once. No queue in here:
+the worker and the single process of ``service.local`` use the same.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from avatarlab.errors import InputError
+from avatarlab.files import sha256
+from avatarlab.service import metrics
+from avatarlab.service.child import Children, Making
+from avatarlab.service.jobs import (
+    MANIFEST,
+    AvatarJob,
+    Event,
+    File,
+    Manifest,
+    Progress,
+    job_id,
+    read_job,
+    result_key,
+)
+from avatarlab.service.journal import note, warn
+from avatarlab.service.orders import ChildDied, Made, Order
+from avatarlab.service.scratch import Scratch
+from avatarlab.service.settings import Settings
+from avatarlab.service.storage.interface import Storage
+
+Tell = Callable[[Progress], Awaitable[None]]
+UPLOADED_PERCENT, UPLOAD_PERCENT = 100, 95
+LAST_WORD_S = 1.0
+MAX_REASON = 1000
+RESULT = re.compile(r"(?!manifest\.json$)[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""Names that a result may have; the child's word is not taken for it."""
+
+
+def load_models(settings: Settings) -> Making:
+    """What a child loads; only there are the models imported."""
+    from avatarlab.service.making import Maker
+
+    return Maker.load(settings)
+
+
+class Processor:
+    """Makes jobs true: ``storage`` holds photos and results, ``children`` make, ``announce`` queues a callback.
+
+    ``forgotten`` tells whether a job was deleted; ``announce`` must take the same event twice as once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        children: Children,
+        announce: Callable[[Event, str], Awaitable[None]],
+        forgotten: Callable[[str], Awaitable[bool]],
+    ):
+        self._settings, self._storage, self._children = settings, storage, children
+        self._announce, self._forgotten = announce, forgotten
+        self._scratch = Scratch()
+        if swept := self._scratch.sweep():
+            note("scratch.swept", folders=swept)
+
+    def close(self) -> None:
+        """Remove the folder of temporary files."""
+        self._scratch.close()
+
+    async def process(self, id: str, data: Any, tell: Tell) -> dict:
+        """Make the job; return what the queue keeps of it: {"placeholder", "files", "seconds" by stage}.
+
+        A deleted job gives {"deleted": True} and leaves nothing. InputError: never will be; anything else: try again.
+        Failures are not told from here but by ``failed``, once the queue has written them down.
+        """
+        with metrics.ACTIVE.track_inprogress():
+            try:
+                result, summary = await self._process(id, data, tell)
+            except InputError:
+                metrics.JOBS.labels("refused").inc()
+                raise
+        metrics.JOBS.labels(result).inc()
+        note(f"job.{result}", job=id, seconds=sum(summary.get("seconds", {}).values()))
+        return summary
+
+    async def _process(self, id: str, data: Any, tell: Tell) -> tuple[str, dict]:
+        started = time.monotonic()
+        if job_id(id) != id:
+            raise InputError(f"id: got {id!r}, expected it in lower case.")
+        job = read_job(data)
+        if await self._forgotten(id):
+            return await self._erased(id)
+        if known := await self._known(id, job):
+            return await self._ended(known, {}, "known")
+        latest = _Latest(tell)
+        try:
+            with self._scratch.folder() as folder:
+                manifest, seconds = await self._made(id, job, folder, latest)
+        finally:
+            await latest.end()
+        if manifest is None:
+            return await self._erased(id)
+        metrics.JOB_SECONDS.observe(time.monotonic() - started)
+        return await self._ended(manifest, seconds, "placeholder" if manifest.placeholder else "completed")
+
+    async def _made(
+        self, id: str, job: AvatarJob, folder: Path, latest: "_Latest"
+    ) -> tuple[Manifest | None, dict[str, float]]:
+        """Do the work; the manifest is None where the job was deleted meanwhile."""
+        order = self._order(job, folder)
+        latest(Progress(stage="download", percent=0))
+        download_s = await _timed(self._download(job, order))
+        made = await self._make(order, latest)
+        latest(Progress(stage="upload", percent=UPLOAD_PERCENT))
+        seconds = {"download": download_s, **made.seconds}
+        if await self._forgotten(id):
+            return None, seconds
+        if known := await self._known(id, job):  # another worker took over and was faster
+            return known, seconds
+        files = await asyncio.to_thread(_described, order.out, made)
+        seconds["upload"] = await _timed(self._upload(id, order.out, files))
+        if await self._forgotten(id):
+            return None, seconds
+        facts = {name: getattr(made, name) for name in ("placeholder", "reasons", "warnings", "made_by")}
+        manifest = Manifest(id=id, job=job, files=files, **facts)
+        await asyncio.to_thread(self._storage.write, result_key(id, MANIFEST), manifest.data(), "application/json")
+        latest(Progress(stage="upload", percent=UPLOADED_PERCENT))
+        for stage, spent_s in seconds.items():
+            metrics.STAGE_SECONDS.labels(stage).observe(spent_s)
+        return (None if await self._forgotten(id) else manifest), seconds
+
+    def _order(self, job: AvatarJob, folder: Path) -> Order:
+        photos, out = folder / "photos", folder / "out"
+        photos.mkdir()
+        out.mkdir()
+        asked_deg = job.arm_down_deg
+        return Order(
+            job=job,
+            photos={view: photos / view for view in job.photo_keys},
+            out=out,
+            on_failure=self._settings.failing(job.on_failure),
+            display_pose=job.display_pose or self._settings.display_pose,
+            arm_down_deg=self._settings.arm_down_deg if asked_deg is None else asked_deg,
+        )
+
+    async def _download(self, job: AvatarJob, order: Order) -> None:
+        limit_bytes = self._settings.photo_mb * 1_000_000
+        for view, key in job.photo_keys.items():
+            await asyncio.to_thread(self._storage.fetch, key, order.photos[view], limit_bytes)
+
+    async def _make(self, order: Order, latest: "_Latest") -> Made:
+        try:
+            return await self._children.make(order, latest)
+        except ChildDied as death:
+            metrics.CHILD_DEATHS.labels(death.why).inc()
+            raise
+
+    async def _upload(self, id: str, out: Path, files: dict[str, File]) -> None:
+        """All at once; returns only when no upload is under way any more, whatever became of it."""
+        stores = [
+            asyncio.to_thread(self._storage.store, result_key(id, name), out / name, file.type)
+            for name, file in files.items()
+        ]
+        for error in await asyncio.gather(*stores, return_exceptions=True):
+            if isinstance(error, BaseException):
+                raise error
+
+    async def _known(self, id: str, job: AvatarJob) -> Manifest | None:
+        """The manifest of a job that is done already; InputError where its id names another's."""
+        manifest = await self._manifest(id)
+        if manifest and manifest.job != job:
+            raise InputError(f"id: {id} names the avatar of another job already; give every job an id of its own.")
+        return manifest
+
+    async def _manifest(self, id: str) -> Manifest | None:
+        data = await asyncio.to_thread(self._storage.read, result_key(id, MANIFEST))
+        try:
+            return Manifest.model_validate_json(data) if data else None
+        except ValidationError:
+            warn("manifest.unreadable", job=id)
+            return None
+
+    async def _ended(self, manifest: Manifest, seconds: dict[str, float], result: str) -> tuple[str, dict]:
+        if manifest.job.callback_url:
+            await self._announce(self._completed(manifest), manifest.job.callback_url)
+        rounded = {stage: round(spent_s, 3) for stage, spent_s in seconds.items()}
+        files = sorted(manifest.files)
+        return result, {"placeholder": manifest.placeholder, "files": files, "seconds": rounded}
+
+    def _completed(self, manifest: Manifest) -> Event:
+        return Event(
+            type="avatar.completed",
+            id=manifest.id,
+            subject=manifest.job.subject,
+            url=self._url(manifest.id),
+            manifest=result_key(manifest.id, MANIFEST),
+            placeholder=manifest.placeholder,
+            reason="; ".join(manifest.reasons)[:MAX_REASON] or None,
+        )
+
+    def _url(self, id: str) -> str:
+        return f"{self._settings.api_base_url.rstrip('/')}/avatars/{id}"
+
+    async def _erased(self, id: str) -> tuple[str, dict]:
+        """Take back what this or an earlier run wrote of a deleted job."""
+        keys = await asyncio.to_thread(self._storage.keys, result_key(id))
+        await asyncio.to_thread(self._storage.delete, keys)
+        return "deleted", {"deleted": True}
+
+    async def failed(self, id: str, data: Any, reason: str) -> None:
+        """Announce that a job failed for good; where its manifest is there after all, that it is done.
+
+        To be called once the queue has the job among the failed, and again where that is in doubt.
+        """
+        subject, url = _caller(data)
+        try:
+            if not url or job_id(id) != id or await self._forgotten(id):
+                return
+        except InputError:
+            return
+        manifest = await self._manifest(id)
+        if manifest and manifest.job == _job(data):
+            event = self._completed(manifest)
+        else:
+            event = Event(
+                type="avatar.failed", id=id, subject=subject, url=self._url(id), reason=reason[:MAX_REASON]
+            )
+        await self._announce(event, url)
+
+
+def _job(data: Any) -> AvatarJob | None:
+    try:
+        return read_job(data)
+    except InputError:
+        return None
+
+
+def _caller(data: Any) -> tuple[str, str | None]:
+    """Subject and callback of a job whose other fields may be wrong; no callback where these are."""
+    asked = data if isinstance(data, Mapping) else {}
+    told = {name: asked.get(name) for name in ("subject", "callback_url")}
+    job = _job({**told, "front_key": "any", "stature_cm": 170})
+    return (job.subject, job.callback_url) if job else ("", None)
+
+
+async def _timed(work: Awaitable[None]) -> float:
+    started = time.monotonic()
+    await work
+    return time.monotonic() - started
+
+
+def _described(out: Path, made: Made) -> dict[str, File]:
+    """Size, hash and type of each result; ValueError for a name or a link that would lead elsewhere."""
+    files = {}
+    for name, type in sorted(made.files.items()):
+        if not RESULT.fullmatch(name) or (out / name).is_symlink() or not (out / name).is_file():
+            raise ValueError(f"The child names a result {name!r} that is no plain file.")
+        files[name] = File(sha256=sha256(out / name), bytes=(out / name).stat().st_size, type=type)
+    return files
+
+
+class _Latest:
+    """Hands the newest progress on, one at a time and never backwards; a queue that is away holds up no work."""
+
+    def __init__(self, tell: Tell):
+        self._tell, self._next, self._percent = tell, None, -1
+        self._task: asyncio.Task | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.percent < self._percent:
+            return
+        self._next, self._percent = progress, progress.percent
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._hand_on())
+
+    async def _hand_on(self) -> None:
+        while progress := self._next:
+            self._next = None
+            try:
+                await self._tell(progress)
+            except Exception as error:
+                warn("progress.lost", kind=type(error).__name__)
+
+    async def end(self) -> None:
+        """Wait a moment for the last word, then give it up."""
+        if self._task:
+            await asyncio.wait([self._task], timeout=LAST_WORD_S)
+            self._task.cancel()

@@ -1,0 +1,76 @@
+"""A maker that does what the subject's text says, for tests of the process it lives in: quick to load, no model.
+
+Words in the subject, in order: ``seconds=0.5`` works so long, ``hold=300`` allocates so many MB and keeps them a while,
+``grab=9000`` asks for so many MB at once, ``refuse``, ``break``, ``die``. ``spawn`` starts a long sleep, as gltfpack
+would be. Its result names the process and what is left of orders before.
+"""
+
+import os
+import subprocess
+import time
+
+from pydantic import SecretStr
+
+from avatarlab.errors import InputError
+from avatarlab.service.jobs import AvatarJob, Progress
+from avatarlab.service.orders import Made, Order
+
+EARLIER = []
+
+
+class Obedient:
+    """Makes one small file; ``secrets`` is what it was told of the settings' secrets."""
+
+    def __init__(self, secrets=()):
+        self.secrets = secrets
+
+    def make(self, order, tell):
+        tell(Progress(stage="fit", percent=25))
+        for word in order.job.subject.split():
+            name, _, value = word.partition("=")
+            getattr(self, f"_{name}", lambda _: None)(value)
+        EARLIER.append(order.job.subject)
+        tell(Progress(stage="export", percent=90))
+        (order.out / "avatar.glb").write_bytes(b"glTF")
+        made_by = {"pid": str(os.getpid()), "orders": str(len(EARLIER)), "threads": os.environ["OMP_NUM_THREADS"]}
+        made_by |= {"environment": repr(dict(os.environ)), "settings": repr(self.secrets)}
+        return Made({"avatar.glb": "model/gltf-binary"}, False, [], [], {"fit": 0.0}, made_by)
+
+    def _seconds(self, value):
+        time.sleep(float(value))
+
+    def _hold(self, value):
+        held = bytearray(int(value) * 2**20)
+        time.sleep(20)
+        del held
+
+    def _grab(self, value):
+        bytearray(int(value) * 2**20)
+
+    def _refuse(self, _):
+        raise InputError("front.jpg: no person was found.")
+
+    def _break(self, _):
+        raise RuntimeError("something\nnobody foresaw")
+
+    def _die(self, _):
+        os._exit(3)
+
+    def _spawn(self, _):
+        subprocess.Popen(["sleep", "60"])
+
+
+def load(settings):
+    """The maker; ``body_file`` "missing" cannot be loaded, "dead" kills the process."""
+    if settings.body_file == "missing":
+        raise InputError("missing: no such body file; run `dvc repro body`.")
+    if settings.body_file == "dead":
+        os._exit(7)
+    return Obedient([x.get_secret_value() for _, x in settings if isinstance(x, SecretStr)])
+
+
+def order(out, subject="Anna", **given):
+    """An order of that subject."""
+    job = AvatarJob(subject=subject, front_key="photos/a.jpg", stature_cm=170)
+    facts = {"photos": {}, "out": out, "on_failure": "fail", "display_pose": "apose", "arm_down_deg": 45.0}
+    return Order(**{"job": job} | facts | given)

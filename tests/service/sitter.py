@@ -1,0 +1,91 @@
+"""A rendered person as hostile photo files, the maker in this process, and what it makes of them: once per test run.
+
+The front photo is a PNG lying on its side with EXIF that turns it, the side photo a JPEG; both carry a place, a script
+and a serial number in their EXIF. Nothing of that may be found in a result.
+"""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from avatarlab.body import Body
+from avatarlab.body.model import OPEN_BODY
+from avatarlab.people.rendered import rendered_person
+from avatarlab.service.jobs import AvatarJob
+from avatarlab.service.making import Maker
+from avatarlab.service.orders import Made, Order
+from avatarlab.service.settings import Settings
+
+SUBJECT = "<script>alert(1)</script>'; DROP TABLE"
+SCRIPT, SERIAL = "<script>alert('exif')</script>", "SerialNumber4711"
+MAKE, ARTIST, TURN, GPS, BODY_SERIAL = 271, 315, 274, 34853, 42033
+
+
+@cache
+def body():
+    """The open body, or a skip."""
+    if not OPEN_BODY.is_file():
+        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
+    return Body.load(OPEN_BODY)
+
+
+@cache
+def person():
+    """The rendered person."""
+    return rendered_person(body(), 7)
+
+
+def settings(**given):
+    """Settings of a worker with the open body, whatever the environment says."""
+    return Settings(_env_file=None, body_file=str(OPEN_BODY), **given)
+
+
+@cache
+def maker():
+    """What a child holds, in this process."""
+    body()
+    return Maker.load(settings())
+
+
+def exif(turn=1):
+    """EXIF that should not survive."""
+    found = Image.Exif()
+    found[MAKE], found[ARTIST], found[TURN] = SCRIPT, SCRIPT, turn
+    found.get_ifd(GPS)[1], found.get_ifd(GPS)[2] = "N", (52.0, 31.0, 12.0)
+    found.get_ifd(34665)[BODY_SERIAL] = SERIAL
+    return found
+
+
+@cache
+def photos():
+    """View -> file: the front one lies on its side and says so."""
+    place = Path(tempfile.mkdtemp(prefix="sitter-"))
+    front, side = (Image.fromarray(person().shots[view].photo.rgb) for view in ("front", "side"))
+    front.transpose(Image.Transpose.ROTATE_90).save(place / "a.png", exif=exif(6))
+    side.save(place / "b.jpg", quality=95, exif=exif())
+    return {"front": place / "a.png", "side": place / "b.jpg"}
+
+
+def order(out, photos, on_failure="fail", **job):
+    """An order for the rendered person."""
+    facts = {"subject": SUBJECT, "front_key": "photos/a", "clothes": "tight", "definitions": ["ansur", "iso8559"]}
+    facts |= {"stature_cm": round(100 * person().stature_m, 1), "sex": person().sex}
+    return Order(AvatarJob(**facts | job), photos, out, on_failure, "apose", 45.0)
+
+
+@cache
+def made() -> tuple[Made, Path, list]:
+    """What was made of front and side, where it lies, and the progress told."""
+    out, far = Path(tempfile.mkdtemp(prefix="made-")), []
+    return maker().make(order(out, photos()), far.append), out, far
+
+
+@cache
+def made_of_nobody() -> tuple[Made, Path]:
+    """A placeholder: the photo shows a wall."""
+    out, wall = Path(tempfile.mkdtemp(prefix="nobody-")), Path(tempfile.mkdtemp()) / "wall.png"
+    Image.effect_noise((300, 400), 20).convert("RGB").save(wall)
+    return maker().make(order(out, {"front": wall}, "placeholder"), lambda _: None), out
