@@ -24,7 +24,7 @@ repro: $(STAMP)  ## make every result and every report
 	python -m avatarlab.lab.report
 
 test: $(STAMP) $(BODY)  ## prove it
-	python -m pytest -n $(TEST_JOBS) --dist loadfile
+	python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
 	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \

@@ -20,6 +20,11 @@ FLAGS = [
 ]
 
 
+def pytest_collection_modifyitems(items):
+    """The whole pipeline first: it takes longest, and must not be what is left when other processes are done."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
 @pytest.fixture(scope="session")
 def open_body() -> Body:
     """The open body; skips where stage 10_body has not run (`make test` runs it first)."""

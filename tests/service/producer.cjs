@@ -9,8 +9,10 @@ async function main() {
   const say = (event, rest) => process.stdout.write(JSON.stringify({ event, at: Date.now(), ...rest }) + "\n");
 
   const open = new Set(asked.jobs.map((job) => job.id));
-  const events = new QueueEvents(asked.queue, { connection });
+  // From the last event before ours on: what happens until the first read is under way would be lost otherwise.
   const queue = new Queue(asked.queue, { connection });
+  const last = await (await queue.client).xrevrange(queue.toKey("events"), "+", "-", "COUNT", 1);
+  const events = new QueueEvents(asked.queue, { connection, lastEventId: last.length ? last[0][0] : "0-0" });
   let done;
   const ended = new Promise((resolve) => (done = resolve));
   const end = (id) => open.delete(id) && open.size === 0 && done();

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -46,6 +47,7 @@ class Serving:
         if self.fault:
             raise self.fault
         self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        self.stranger = httpx.Client(base_url=self.url, timeout=30)
         return self
 
     def _run(self) -> None:
@@ -65,6 +67,7 @@ class Serving:
 
     def __exit__(self, *_) -> None:
         self.client.close()
+        self.stranger.close()
         self.server.should_exit = True
         self.thread.join(30)
         self.door.close()
@@ -98,6 +101,12 @@ class Serving:
 def local_service(folder: Path, load=light.load, **fields) -> Serving:
     """The embedded service over ``folder``."""
     return Serving(lambda settings: local.running(Path(folder), settings, "links-" * 8, load), **fields)
+
+
+def ran(work):
+    """The result of a coroutine, in a thread: Playwright's loop occupies the main one in a run with browser tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @contextlib.contextmanager

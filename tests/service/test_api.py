@@ -21,7 +21,7 @@ import light
 import pytest
 from pydantic import SecretStr
 from redis_server import free_port
-from serving import JPEG, OTHER, PNG, TOKEN, Serving, kept, local_service, settings_of
+from serving import JPEG, OTHER, PNG, TOKEN, Serving, kept, local_service, ran, settings_of
 
 from avatarlab.errors import InputError
 from avatarlab.service import api, middleware, page
@@ -69,11 +69,17 @@ def test_from_photos_to_an_avatar_to_nothing(service):
     assert not done["placeholder"] and done["links_s"] == 3600
     assert done["measurements"] == done["links"]["measurements.json"]
     for name, file in done["files"].items():
-        linked, asked = httpx.get(done["links"][name]), service.client.get(f"/avatars/{id}/files/{name}")
+        linked, asked = (
+            service.stranger.get(done["links"][name]),
+            service.client.get(f"/avatars/{id}/files/{name}"),
+        )
         assert sha(linked.content) == sha(asked.content) == file["sha256"]
         assert linked.headers["content-type"] == asked.headers["content-type"] == file["type"]
         assert int(asked.headers["content-length"]) == file["bytes"]
-    assert httpx.get(done["links"]["manifest.json"]).json()["job"]["definitions"] == ["ansur", "iso8559"]
+    assert service.stranger.get(done["links"]["manifest.json"]).json()["job"]["definitions"] == [
+        "ansur",
+        "iso8559",
+    ]
     photos = [key for key in stored(service, id) if key.startswith("photos/")]
     assert re.fullmatch(rf"photos/{id}/front-{sha(PNG)[:16]}-[0-9a-f]{{8}}\.png", photos[0])
     assert photos[1].endswith(".jpg") and service.avatars.storage.read(photos[1]) == JPEG
@@ -89,7 +95,7 @@ def test_json_names_photos_that_are_in_the_bucket_already(service):
     service.avatars.storage.write("mine/front.jpg", JPEG, "image/jpeg")
     posted = service.client.post("/avatars", json=JOB | {"display_pose": "tpose"})
     done = service.until(posted.json()["id"], "completed")
-    assert httpx.get(done["links"]["avatar.glb"]).content == b"glTF" + b"tpose" + JPEG
+    assert service.stranger.get(done["links"]["avatar.glb"]).content == b"glTF" + b"tpose" + JPEG
 
 
 def test_a_form_may_name_a_key_but_not_both(service):
@@ -191,14 +197,14 @@ def test_delete_while_a_worker_holds_it(service):
 )
 def test_nobody_without_a_token(service, method, path, header):
     headers = {} if header is None else {"Authorization": header.encode("latin-1")}
-    answer = httpx.request(method, service.url + path.format(uuid.uuid4()), headers=headers)
+    answer = service.stranger.request(method, path.format(uuid.uuid4()), headers=headers)
     assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["detail"][0]["field"] == "Authorization"
 
 
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer {OTHER}", f"Bearer  {OTHER}"])
 def test_each_of_several_tokens(service, header):
-    assert httpx.get(f"{service.url}/metrics", headers={"Authorization": header}).status_code == 200
+    assert service.stranger.get("/metrics", headers={"Authorization": header}).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["", " , ", "short", f"{TOKEN},short", f"{TOKEN} x", "ü" * 20])
@@ -461,7 +467,7 @@ def test_what_takes_too_long_is_away_and_one_question_is_asked_at_a_time():
         probe = Probe(ask)
         return [await probe.ok(0.01), await probe.ok(0.01)]
 
-    assert asyncio.run(main()) == [False, False] and len(asked) == 1
+    assert ran(main()) == [False, False] and len(asked) == 1
 
 
 def test_a_frozen_queue_is_given_up(tmp_path):
@@ -473,7 +479,7 @@ def test_a_frozen_queue_is_given_up(tmp_path):
         with kept(within, "__defaults__", (0.05, "queue")), pytest.raises(Unavailable):
             await ours.take(Asked(str(uuid.uuid4()), job, [Photo("k", tmp_path / "front", "image/png")]))
 
-    asyncio.run(main())
+    ran(main())
 
 
 # --- what it tells of itself
@@ -569,14 +575,39 @@ def started(tmp_path, *words, **env):
 @pytest.mark.parametrize(
     ("env", "words"),
     [({}, "API_TOKENS is not set"), ({"API_TOKENS": TOKEN, "AVATAR_UPLOAD_MB": "secret-7"}, "AVATAR_UPLOAD_MB"),
-     ({"API_TOKENS": TOKEN, "WEBHOOK_SECRET": "secret-7", **S3}, "WEBHOOK_SECRET: expected")],
+     ({"API_TOKENS": TOKEN, "WEBHOOK_SECRET": "secret-7", **S3}, "WEBHOOK_SECRET: expected"),
+     ({"API_TOKENS": TOKEN, "CALLBACK_ORIGINS": "secret-7", **S3}, "CALLBACK_ORIGINS: expected"),
+     ({"API_TOKENS": TOKEN, "REDIS_URL": "secret-7", **S3}, "REDIS_URL: expected"),
+     ({"API_TOKENS": TOKEN, "S3_ENDPOINT": "ftp://u:secret-7@x", **S3}, "S3_ENDPOINT: ")],
 )  # fmt: skip
-def test_it_says_in_one_line_why_it_does_not_start(tmp_path, env, words):
-    process = started(tmp_path, "--port", "0", **env)
-    text, _ = process.communicate(timeout=60)
+def test_it_says_in_one_line_why_it_does_not_start(tmp_path, monkeypatch, env, words):
+    for field in Settings.model_fields.values():
+        for name in field.validation_alias.choices:
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    said = []
+
+    async def main():
+        async def receive():
+            return {"type": "lifespan.startup"}
+
+        async def send(message):
+            said.append(message)
+
+        await api.build(api.from_environment)({"type": "lifespan", "state": {}}, receive, send)
+
+    ran(main())
+    assert [one["type"] for one in said] == ["lifespan.startup.failed"]
+    assert words in said[0]["message"] and "\n" not in said[0]["message"] and "secret-7" not in said[0]["message"]
+
+
+def test_without_tokens_uvicorn_ends_with_that_line(tmp_path):
+    text, _ = (process := started(tmp_path, "--port", "0")).communicate(timeout=60)
     errors = [line for line in text.splitlines() if "ERROR" in line and "Exiting" not in line]
-    assert process.returncode != 0 and len(errors) == 1 and words in errors[0], text
-    assert "Traceback" not in text and "secret-7" not in text
+    assert process.returncode != 0 and len(errors) == 1 and "API_TOKENS is not set" in errors[0], text
+    assert "Traceback" not in text
 
 
 def test_it_starts_without_servers_logs_no_token_and_ends_at_once(tmp_path):
@@ -639,14 +670,14 @@ def test_with_redis_and_s3_and_a_real_worker(tmp_path, redis_server, swift):
             assert service.post("other", id=id).status_code == 409
             done = service.until(id, "completed", seconds=60)
             for name, file in done["files"].items():
-                linked = httpx.get(done["links"][name])
+                linked = service.stranger.get(done["links"][name])
                 assert sha(linked.content) == file["sha256"], name
                 assert sha(service.client.get(f"/avatars/{id}/files/{name}").content) == file["sha256"]
-                assert httpx.get(done["links"][name].replace(id, str(uuid.uuid4()))).status_code == 403
+                assert service.stranger.get(done["links"][name].replace(id, str(uuid.uuid4()))).status_code == 403
             assert len(stored(service, id)) == len(done["files"]) + 3
             assert service.client.delete(f"/avatars/{id}").status_code == 204
             assert stored(service, id) == [] and service.client.get(f"/avatars/{id}").status_code == 410
-            assert httpx.get(done["links"]["avatar.glb"]).status_code == 404
+            assert service.stranger.get(done["links"]["avatar.glb"]).status_code == 404
             running = service.post("seconds=2").json()["id"]
             service.until(running, "active")
             assert service.client.delete(f"/avatars/{running}").status_code == 202

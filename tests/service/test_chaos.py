@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 
 import pytest
-from chaos import LIMIT_S, Chaos, Moody
+from chaos import LIMIT_S, WANTED_S, Chaos, Moody
 from redis_server import RedisServer
 
 from avatarlab import ROOT
@@ -75,7 +75,7 @@ class TestChaos:
     def test_tally(self, ran):
         tally = tell(ran)
         sys.stdout.write(f"tally {json.dumps(tally, indent=1)}\n")
-        assert len(ran.wishes) >= 24 and ran.seconds < LIMIT_S
+        assert len(ran.wishes) >= 24 and (ran.seconds < WANTED_S or not ran.quiet)
         planned = Counter(name for _, name in ran.planned)
         assert {name: ran.faults[name] for name in planned} == dict(planned), "every fault was injected"
         assert ran.faults["worker poisoned"] >= 3 and tally["job starts"] > len(ran.wishes)

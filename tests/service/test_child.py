@@ -30,10 +30,10 @@ from avatarlab.service.settings import Settings
 async def main():
     child = Child(obedient.load, Settings(_env_file=None))
     await child.start()
-    sys.stdout.write(f"{child.pid}\\n")
-    sys.stdout.flush()
+    tell = lambda _: print(child.pid, flush=True)
     if sys.argv[1] == "busy":
-        await child.make(obedient.order(Path(sys.argv[2]), "seconds=30"), lambda far: None)
+        await child.make(obedient.order(Path(sys.argv[2]), "seconds=30"), tell)
+    tell(None)
 
 if __name__ == "__main__":
     asyncio.run(main())

@@ -10,12 +10,14 @@ import light
 import pytest
 from pydantic import SecretStr
 from receiver import SECRET, Receiver, Reply
-from serving import PNG, kept, settings_of
+from serving import PNG, kept, ran, settings_of
 
 from avatarlab.service import local_queue
 from avatarlab.service.child import Children
 from avatarlab.service.jobs import AvatarJob, Event, Unavailable
-from avatarlab.service.local_queue import LocalQueue, Record
+from avatarlab.service.local_queue import LocalQueue
+from avatarlab.service.queues import FORGET_S
+from avatarlab.service.records import Record
 from avatarlab.service.storage import FolderStorage
 
 DONE = ("completed", "failed")
@@ -80,7 +82,7 @@ def test_what_was_added_is_there_after_a_restart(house):
         assert not await again.add(id, job()) and await again.find(new()) is None
         await again.ready()
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_jobs_are_made_in_their_order_and_refusals_are_not_tried_again(house, monkeypatch):
@@ -97,7 +99,7 @@ def test_jobs_are_made_in_their_order_and_refusals_are_not_tried_again(house, mo
         assert (house.folder / "log").read_text().split() == ["first", "refuse", "last"]
         assert (await house.queue().find(ids[1])).reason == found[1].reason
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_a_crash_is_tried_three_times(house, monkeypatch):
@@ -112,7 +114,7 @@ def test_a_crash_is_tried_three_times(house, monkeypatch):
             assert failed.tries == 3 and "died" in failed.reason
             await until(queue, good, "completed")
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_a_storage_that_is_away_costs_no_try(house, monkeypatch):
@@ -135,7 +137,7 @@ def test_a_storage_that_is_away_costs_no_try(house, monkeypatch):
                 done = await until(queue, id, "completed")
         assert done.tries == 1 and done.reason is None
 
-    asyncio.run(main())
+    ran(main())
 
 
 def killed(house, id, tries, **fields):
@@ -158,7 +160,7 @@ def test_an_unfinished_job_is_taken_up_again_but_not_for_ever(tmp_path):
                 assert "stopped 3 times" in (await until(queue, often, "failed")).reason
                 await asyncio.to_thread(receiver.wait, 1)
 
-        asyncio.run(main())
+        ran(main())
         assert receiver.effects[f"cb_{often}_failed"]["reason"].startswith("The service stopped 3 times")
 
 
@@ -173,7 +175,7 @@ def test_a_job_in_work_is_put_back_when_the_process_ends(house):
         assert time.monotonic() - start < 3
         assert house.record(id)["state"] == "waiting" and house.record(id)["tries"] == 0
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_a_job_that_ends_within_the_grace_is_done(house):
@@ -184,9 +186,10 @@ def test_a_job_that_ends_within_the_grace_is_done(house):
             await until(queue, id, "active")
         assert house.record(id)["state"] == "completed"
 
-    asyncio.run(main())
+    ran(main())
 
 
+@pytest.mark.faults
 def test_callbacks_are_retried_over_restarts_and_made_once(tmp_path):
     with Receiver() as receiver:
         house = House(tmp_path, callback_origins=receiver.origin, callback_delays_s="1,1,1")
@@ -209,7 +212,7 @@ def test_callbacks_are_retried_over_restarts_and_made_once(tmp_path):
                     await asyncio.sleep(0.02)
             return id
 
-        id = asyncio.run(main())
+        id = ran(main())
         assert len(house.record(id)["callbacks"]) == 1 and house.record(id)["callbacks"][0]["tries"] == 3
         assert [call.verified for call in receiver.calls] == [True] * 3
         assert {call.id for call in receiver.calls} == {f"cb_{id}_completed"} == {*receiver.effects}
@@ -230,7 +233,7 @@ def test_a_receiver_that_never_answers_well_is_given_up(tmp_path):
                     await asyncio.sleep(0.02)
             assert found[0]["over"] == "given up" and found[0]["tries"] == 2
 
-        asyncio.run(main())
+        ran(main())
 
 
 def test_a_deleted_job_is_not_made_and_leaves_nothing_of_the_person(house):
@@ -246,12 +249,14 @@ def test_a_deleted_job_is_not_made_and_leaves_nothing_of_the_person(house):
             )
             assert await queue.forgotten(waiting) and await queue.find(waiting) is None
             assert not await queue.add(waiting, job()) and not await queue.forgotten(new())
+            unknown = new()
+            assert not await queue.forget(unknown) and await queue.forgotten(unknown)
             await asyncio.sleep(0.5)
         text = json.dumps(house.record(waiting))
         assert "Anna" not in text and "mine" not in text and house.record(waiting)["deleted"]
         assert await house.queue().forgotten(waiting) and (await house.queue().counts())["waiting"] == 0
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_a_job_deleted_in_work_leaves_nothing(house):
@@ -265,19 +270,19 @@ def test_a_job_deleted_in_work_leaves_nothing(house):
             await until(queue, last, "completed")
         assert "Anna" not in json.dumps(house.record(id)) and house.storage.keys(f"avatars/{id}/") == []
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_old_marks_go_and_unreadable_records_are_left_alone(house, caplog):
     old, odd = new(), new()
     house.queue()
-    long_ago = time.time() - local_queue.FORGET_S - 10
+    long_ago = time.time() - FORGET_S - 10
     record = Record(id=old, job=None, added=long_ago, deleted=long_ago)
     (house.folder / "jobs" / f"{old}.json").write_text(record.model_dump_json())
     (house.folder / "jobs" / f"{odd}.json").write_text('{"id": ')
     (house.folder / "jobs" / "evil.json").write_text(record.model_copy(update={"deleted": None}).model_dump_json())
     queue = house.queue()
-    assert asyncio.run(queue.find(old)) is None and not (house.folder / "jobs" / f"{old}.json").exists()
+    assert ran(queue.find(old)) is None and not (house.folder / "jobs" / f"{old}.json").exists()
     assert (house.folder / "jobs" / f"{odd}.json").exists() and "record.unreadable" in caplog.text
 
 
@@ -294,7 +299,7 @@ def test_a_folder_that_cannot_be_written_is_unavailable_and_nothing_is_half_adde
             await queue.ready()
         assert await queue.find(id) is None
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_the_end_of_a_job_is_noted_even_where_noting_it_fails_at_first(house, monkeypatch):
@@ -320,7 +325,7 @@ def test_the_end_of_a_job_is_noted_even_where_noting_it_fails_at_first(house, mo
                 await asyncio.sleep(0.02)
         assert house.record(id)["state"] == "failed" and len(faults) == 2
 
-    asyncio.run(main())
+    ran(main())
 
 
 def test_a_wrong_secret_is_refused_when_it_is_opened(tmp_path):

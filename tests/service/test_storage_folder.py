@@ -1,8 +1,9 @@
 """A folder as storage: nothing outside it is read, written or deleted, whatever lies in it."""
 
 import os
-import threading
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,21 +95,19 @@ def test_nothing_is_left_of_what_was_deleted(storage, tmp_path):
 
 
 def test_writing_beside_one_who_deletes(storage):
-    done = threading.Event()
+    def work(name: str):
+        for turn in range(60):
+            storage.write(f"a/b/{name}", str(turn).encode(), "text/plain")
+            assert storage.read(f"a/b/{name}") == str(turn).encode()
+            storage.delete([f"a/b/{name}"])
 
-    def clear():
-        while not done.is_set():
-            storage.delete(["a/b/other"])
-            storage.write("a/b/other", b"", "text/plain")
-
-    other = threading.Thread(target=clear)
-    other.start()
-    for turn in range(60):
-        storage.write("a/b/mine", str(turn).encode(), "text/plain")
-        assert storage.read("a/b/mine") == str(turn).encode()
-        storage.delete(["a/b/mine"])
-    done.set()
-    other.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, "defg"))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_leftovers_of_a_crash_go(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from front import Front
@@ -116,6 +117,8 @@ def test_who_may_only_read(storage, fields, swift):
         {"s3_endpoint": "http://127.0.0.1:1/path"},
         {"s3_endpoint": ""},
         {"s3_public_endpoint": "javascript:alert(1)"},
+        {"s3_bucket": "../other"},
+        {"s3_region": "a b"},
         {"s3_access_key": ""},
         {"s3_secret_key": ""},
     ],
@@ -126,6 +129,30 @@ def test_settings_that_cannot_be(wrong):
     with pytest.raises(InputError, match="^S3_") as caught:
         open_storage(Settings(**fields | wrong))
     assert "secret@" not in str(caught.value)
+
+
+class Page(BaseHTTPRequestHandler):
+    """Somebody's web page, for everything."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><p>Welcome & come in")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_web_page_is_no_storage(fields):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.serve_forever, 0.02)
+        try:
+            wrong = open_storage(Settings(**fields | {"s3_endpoint": f"127.0.0.1:{server.server_port}"}))
+            assert "is this the right address?" in failing(wrong.ready)[0]
+            wrong._there = True
+            assert "is this the right address?" in failing(lambda: wrong.read("a/x"))[0]
+        finally:
+            server.shutdown()
 
 
 def test_503_then_well(behind, own):

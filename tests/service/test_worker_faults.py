@@ -156,7 +156,7 @@ def own(receiver, tmp_path):
         shop.close()
 
 
-@pytest.mark.parametrize(("away_s", "making_s"), [(3, 1), (3, 6), (20, 1), (20, 24)])
+@pytest.mark.parametrize(("away_s", "making_s"), [(3, 6), (20, 1)])
 def test_redis_killed_in_mid_job_and_back(own, away_s, making_s):
     """The making ends while Redis is away, or after; either way the job runs once."""
     worker = own.worker()
@@ -171,7 +171,9 @@ def test_redis_killed_in_mid_job_and_back(own, away_s, making_s):
     for one in (id, waiting):
         one_effect(own, one)
     assert own.made() == [subject, "next"] and worker.process.poll() is None
-    assert own.find(id).tries == 1 and worker.says("event=redis.away") == (away_s > 3 or worker.says("redis.away"))
+    assert own.find(id).tries == 1
+    if away_s > 10:
+        assert worker.says("event=redis.away") and worker.says("event=redis.there")
 
 
 def test_redis_away_longer_than_the_lock(own):
@@ -250,6 +252,7 @@ def test_a_worker_whose_redis_is_away_still_ends(own):
     began = time.monotonic()
     assert worker.end(30) == 0
     measured("SIGTERM to exit, Redis away", time.monotonic() - began)
+    assert time.monotonic() - began < 10
 
 
 def test_a_killed_child_costs_a_second_not_a_lock(shop):

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from avatarlab.errors import InputError
 from avatarlab.service.jobs import Unavailable
@@ -75,17 +76,23 @@ def wrong_fields(error: ValidationError) -> list[Fault]:
 
 def _fault(one) -> Fault:
     message = one["msg"].removeprefix("Value error, ")
-    field = ".".join(str(part)[:80] for part in one["loc"]) or message.partition(":")[0]
+    field = ".".join(str(part)[:80] for part in one["loc"]) or _named(message)
     if one["type"] == "extra_forbidden":
         message = "there is no such field"
     elif one["type"] != "missing" and one["loc"]:
         message = f"{message} (got {repr(one['input'])[:80]})"
-    return Fault(field=plain(field), message=plain(message))
+    return Fault(field=field and plain(field), message=plain(message))
+
+
+def _named(message: str) -> str | None:
+    """The field that a sentence about the whole job begins with."""
+    first = message.partition(":")[0]
+    return first if first.isidentifier() else None
 
 
 def sentence(error: InputError, field: str | None = None) -> Fault:
     """The fault of an InputError, whose sentence begins with the field's name where ``field`` is not told."""
-    return Fault(field=field or plain(str(error).partition(":")[0]), message=plain(str(error)))
+    return Fault(field=field or _named(str(error)), message=plain(str(error)))
 
 
 def install(app: FastAPI) -> None:
@@ -93,6 +100,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(InputError, _unfit)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -112,6 +121,15 @@ async def _http(request: Request, fault: HTTPException) -> JSONResponse:
 
 async def _unavailable(request: Request, fault: Unavailable) -> JSONResponse:
     return await _refused(request, away(fault))
+
+
+async def _unfit(request: Request, fault: InputError) -> JSONResponse:
+    return answer(422, [sentence(fault)])
+
+
+async def _gone(request: Request, fault: ClientDisconnect) -> JSONResponse:
+    """Nobody reads this; it only keeps a sender who hangs up from filling the log with tracebacks."""
+    return answer(400, [Fault(message="The request broke off.")])
 
 
 async def _unforeseen(request: Request, fault: Exception) -> JSONResponse:

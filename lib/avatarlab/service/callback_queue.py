@@ -14,7 +14,7 @@ from math import ceil
 import bullmq
 from pydantic import ValidationError
 
-from avatarlab.service.bull import asked, connection
+from avatarlab.service.bull import asked, connection, let_go
 from avatarlab.service.callbacks import Answer, Caller, delay_s
 from avatarlab.service.jobs import Event
 from avatarlab.service.journal import note, warn
@@ -92,7 +92,7 @@ class CallbackQueue:
             except Exception as error:
                 warn("callbacks.interrupted", kind=type(error).__name__)
             if not self.closing:
-                await _closed(self.worker, 2, force=True)
+                await self._let_go()
                 await asyncio.sleep(1)
 
     def _worker(self) -> bullmq.Worker:
@@ -156,14 +156,12 @@ class CallbackQueue:
             self.running.cancel()
             await asyncio.gather(self.running, return_exceptions=True)
         if self.worker:
-            await _closed(self.worker, self.settings.callback_limit_s if self.calling else 1)
+            if self.calling and self.worker.processing:
+                await asyncio.wait(self.worker.processing, timeout=self.settings.callback_limit_s)
+            await self._let_go()
         await self.client.aclose()
         await self.caller.close()
 
-
-async def _closed(worker: bullmq.Worker, seconds: float, force: bool = False) -> None:
-    """Close within a time; what is not closed then ends with the process."""
-    task = asyncio.ensure_future(worker.close(force=force))
-    done, _ = await asyncio.wait([task], timeout=seconds)
-    if not done or task.exception():
-        warn("callbacks.unclosed")
+    async def _let_go(self) -> None:
+        if not await let_go(self.worker, self.worker.opts["connection"]):
+            warn("callbacks.unclosed")

@@ -26,7 +26,7 @@ from avatarlab.service.orders import ChildDied, Made, MemoryLimit, Order, StartF
 from avatarlab.service.settings import Settings
 
 START_LIMIT_S = 120.0
-"""Longest that a child may load; measured in docs/service.md."""
+"""Longest that a child may load; some seconds on a quiet machine."""
 WATCH_S = 0.1
 LINE_BYTES = 1_000_000
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -93,7 +93,8 @@ class _Life:
             self._ended, self.verdict = True, verdict
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
 
 
 def _environment() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A place in a worker where one job at a time is worked on: BullMQ's Worker, kept alive and ended gently.
 
 Each desk is a BullMQ Worker of concurrency 1. With more in one, bullmq 3.4.4 stops renewing the locks of jobs still in
-work as soon as an idle slot notices the end, and closes connections under a job taken in that moment; so its ``close``
-is called only when its loop has ended.
+work as soon as an idle slot notices the end. Nor is its ``close`` called, which closes connections under a job taken in
+that moment: its loop is ended, and only then let go of Redis.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from avatarlab.errors import InputError
 from avatarlab.service import metrics
-from avatarlab.service.bull import REMOVE, connection
+from avatarlab.service.bull import REMOVE, connection, let_go
 from avatarlab.service.jobs import Progress, Unavailable
 from avatarlab.service.journal import note, warn
 from avatarlab.service.orders import StartFailed
@@ -27,7 +27,7 @@ WAIT_MS, LONGEST_WAIT_MS = 2000, 60_000
 GIVE_UP_MS = 3 * 86_400_000
 """A job this old (ms) that still finds something away uses up its attempts."""
 AGAIN_S = 1.0
-POLL_S, LAST_WORD_S = 0.05, 5.0
+POLL_S, LAST_WORD_S = 0.05, 3.0
 """At the end: how long Redis may take to note that a job is done; if not, another worker finds it done."""
 
 
@@ -126,17 +126,15 @@ class Desk:
                 if self._worker.waiting:
                     self._worker.waiting.cancel()
             quiet_s = 0.0 if self.busy else quiet_s + POLL_S
-            if quiet_s > LAST_WORD_S:
+            begun = self._worker and self._worker.running
+            if quiet_s > LAST_WORD_S or not begun:
                 self._running.cancel()
             await asyncio.wait([self._running], timeout=POLL_S)
         await self._close()
 
     async def _close(self) -> None:
-        try:
-            async with asyncio.timeout(AGAIN_S):
-                await self._worker.close(force=True)
-        except Exception as error:
-            warn("desk.unclosed", kind=type(error).__name__)
+        if self._worker and not await let_go(self._worker, self._worker.opts["connection"]):
+            warn("desk.unclosed")
 
 
 def _surroundings(error: Exception) -> bool:

@@ -9,10 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
 from avatarlab.errors import InputError
-from avatarlab.files import whole
 from avatarlab.service import metrics
 from avatarlab.service.callbacks import Caller, delay_s
 from avatarlab.service.child import Children
@@ -20,7 +17,8 @@ from avatarlab.service.jobs import AvatarJob, Event, Progress, State, Ticket, Un
 from avatarlab.service.journal import note, warn
 from avatarlab.service.orders import StartFailed
 from avatarlab.service.processing import Processor
-from avatarlab.service.queues import FORGET_S, STATES
+from avatarlab.service.queues import STATES
+from avatarlab.service.records import Callback, Record, Records
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import Storage
 
@@ -33,38 +31,12 @@ GRACE_S = 5.0
 IDLE_S = 600.0
 
 
-class Callback(BaseModel):
-    """A callback to be made, until ``over`` says how it ended."""
-
-    event: Event
-    url: str
-    tries: int = 0
-    due: float = 0.0
-    over: str | None = None
-
-
-class Record(BaseModel):
-    """All that is kept of a job; times in seconds since 1970. Of a deleted one no more than that it was."""
-
-    id: str
-    job: AvatarJob | None
-    state: State = "waiting"
-    added: float
-    due: float = 0.0
-    tries: int = 0
-    waits: int = 0
-    reason: str | None = None
-    seconds: float | None = None
-    deleted: float | None = None
-    callbacks: list[Callback] = []
-
-
 class LocalQueue:
     """``queues.Queue`` in a folder of one process; ``start`` begins to work with ``children``, ``close`` ends it."""
 
     def __init__(self, folder: Path, settings: Settings, storage: Storage, children: Children):
-        self._folder, self._count = Path(folder), settings.children
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._files, self._count = Records(folder), settings.children
+        self._write = self._files.write
         self._caller = Caller(settings)
         self._delays_s = [float(one) for one in settings.callback_delays_s.split(",")]
         self._processor = Processor(settings, storage, children, self.announce, self.forgotten)
@@ -73,7 +45,7 @@ class LocalQueue:
         self._running: set[str] = set()
         self._closing = False
         self._wake = asyncio.Event()
-        self._records = {record.id: record for record in self._read()}
+        self._records = {record.id: record for record in self._files.read()}
 
     async def add(self, id: str, job: AvatarJob) -> bool:
         """Put a job into the queue; False where one of that id is known, deleted or not."""
@@ -102,9 +74,8 @@ class LocalQueue:
 
     async def forget(self, id: str) -> bool:
         """Mark a job as deleted; True where it is being worked on."""
-        record = self._records.get(id)
-        if not record:
-            return False
+        unknown = Record(id=id, job=None, state="completed", added=time.time())
+        record = self._records.setdefault(id, unknown)
         record.deleted = record.deleted or time.time()
         self._bury(record)
         return id in self._running
@@ -120,8 +91,7 @@ class LocalQueue:
 
     async def ready(self) -> None:
         """Return where records can be written."""
-        with _written():
-            (self._folder / ".ready").write_text("")
+        self._files.ready()
 
     async def announce(self, event: Event, url: str) -> None:
         """Have a callback made, once however often announced."""
@@ -278,32 +248,6 @@ class LocalQueue:
             with contextlib.suppress(Unavailable):
                 self._write(record)
 
-    def _read(self) -> Iterator[Record]:
-        """Records of former runs; those deleted long ago go, those nobody can read are left alone."""
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                record = Record.model_validate_json(path.read_bytes())
-            except (ValidationError, OSError):
-                warn("record.unreadable", file=path.name)
-                continue
-            if record.deleted and record.deleted < time.time() - FORGET_S:
-                path.unlink()
-            elif record.id == path.stem:
-                yield record
-
-    def _write(self, record: Record) -> None:
-        with _written(), whole(self._folder / f"{record.id}.json") as part:
-            part.write_text(record.model_dump_json(), encoding="utf-8")
-
 
 def _open(record: Record) -> bool:
     return record.state in ("waiting", "delayed") and not record.deleted
-
-
-@contextlib.contextmanager
-def _written() -> Iterator[None]:
-    """A full disk is ``Unavailable``."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"The queue's folder cannot be written: {error.strerror}.") from None

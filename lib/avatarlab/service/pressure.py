@@ -71,6 +71,7 @@ class Probe:
         """Whether it answered within so many seconds."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.ensure_future(self._ask())
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait([self._asking], timeout=seconds)
         return bool(done) and not self._asking.cancelled() and self._asking.exception() is None
 

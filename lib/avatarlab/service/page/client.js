@@ -3,6 +3,7 @@
 const KEPT = "avatarlab.token";
 const LONGEST_WAIT_S = 15;
 const ANSWER_S = 30;
+const FILE_S = 300;
 // What the API blames where no field of a form is at fault.
 const NOT_FIELDS = ["", "body", "Authorization", "Content-Type"];
 
@@ -43,11 +44,11 @@ export function keepToken(text) {
 const address = (path) => new URL(path, document.baseURI).href;
 const path = (id, name) => `avatars/${encodeURIComponent(id)}${name ? `/files/${encodeURIComponent(name)}` : ""}`;
 
-async function ask(where, method = "GET") {
+async function ask(where, { method = "GET", seconds = ANSWER_S } = {}) {
   let answer;
   try {
     answer = await fetch(address(where), {
-      method, headers: { Authorization: `Bearer ${known}` }, cache: "no-store", signal: AbortSignal.timeout(ANSWER_S * 1000),
+      method, headers: { Authorization: `Bearer ${known}` }, cache: "no-store", signal: AbortSignal.timeout(seconds * 1000),
     });
   } catch {
     throw new Unreachable("The server does not answer.");
@@ -61,7 +62,7 @@ export async function state(id) {
 }
 
 export async function file(id, name) {
-  const answer = await ask(path(id, name));
+  const answer = await ask(path(id, name), { seconds: FILE_S });
   return answer.blob().catch(() => { throw new Unreachable("The connection broke off."); });
 }
 
@@ -70,7 +71,7 @@ export async function json(id, name) {
 }
 
 export async function remove(id) {
-  await ask(path(id), "DELETE");
+  await ask(path(id), { method: "DELETE" });
 }
 
 async function body(answer) {

@@ -136,7 +136,9 @@ function progress(ticket) {
     return working("Waiting for a free worker", null, LEAVE);
   }
   if (state === "delayed") return working("Will be tried again", null, sentence(reason));
-  working(STAGES[far?.stage] ?? "Starting", far?.percent ?? 0, LEAVE, far?.stage);
+  // Between two reports nothing may be known; what was shown stands.
+  if (far) working(STAGES[far.stage] ?? "Working", far.percent, LEAVE, far.stage);
+  else if ($("steps").hidden) working("Starting", 0, LEAVE);
 }
 
 function working(words, percent, hint, stage) {

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 import urllib3
 from minio import Minio
+from minio.helpers import check_bucket_name
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from avatarlab.errors import InputError
@@ -26,9 +27,12 @@ def connect(settings: Settings, endpoint: str, read_s: float = READ_S, tries: in
     if not key or not secret:
         raise InputError("S3_ACCESS_KEY, S3_SECRET_KEY: not set; the storage takes no requests without.")
     secure = parts.scheme == "https"
-    return Minio(
-        parts.netloc, key, secret, secure=secure, region=settings.s3_region, http_client=_pool(read_s, tries)
-    )
+    region, http = settings.s3_region, _pool(read_s, tries)
+    try:
+        check_bucket_name(settings.s3_bucket, s3_check=True)
+        return Minio(parts.netloc, key, secret, secure=secure, region=region, http_client=http)
+    except ValueError as error:
+        raise InputError(f"S3_BUCKET, S3_REGION: {error}.") from None
 
 
 def _plain(parts: SplitResult) -> bool:

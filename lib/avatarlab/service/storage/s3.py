@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
@@ -69,8 +70,9 @@ class S3Storage(Opening):
                 if error.code in ABSENT:
                     return None
                 raise
+            size = int(answer.headers["content-length"])
         kind = answer.headers.get("content-type", "application/octet-stream")
-        return Body(answer, self._asking), int(answer.headers["content-length"]), kind
+        return Body(answer, self._asking), size, kind
 
     def keys(self, prefix: str) -> list[str]:
         """All keys under a prefix, over as many pages as there are."""
@@ -140,6 +142,10 @@ class S3Storage(Opening):
         except MinioException as error:
             status = getattr(error, "status_code", None) or getattr(error, "_code", "?")
             raise Unavailable(f"{self._where}: it answers HTTP {status}.") from None
+        except (ParseError, UnicodeDecodeError, LookupError):
+            raise Unavailable(
+                f"{self._where}: its answer is not what S3 says; is this the right address?"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{self._where}: no answer ({_cause(error)}).") from None
 
