@@ -39,7 +39,7 @@ LOCK_S, STALLED_S, JOB_LIMIT_S = 10, 2, 40
 WANTED_S, LIMIT_S = 300, 600
 """How long a run takes at most on a quiet machine of two cores, and how long it may on a busy one."""
 REAL = DATA / "photos" / "ibm_yogait_apose_tada1.jpg"
-SUBMIT_S, FAULTS_S = 50.0, 95.0
+SUBMIT_S, FAULTS_S = 80.0, 95.0
 """Jobs come, and faults begin, within so many seconds."""
 LINE = re.compile(r"(\S+) \S+ event=(\S+)(?: job=(\S+))?")
 FITTING = ("observe", "fit", "measure", "export")
@@ -214,7 +214,7 @@ class Chaos:
 
     def think_up(self) -> None:
         """Photos into the storage, jobs into the list."""
-        people = photos(self.storage)
+        self.people = people = photos(self.storage)
         for number in range(15):
             self.wish(f"guest {number % 3}", **people[number % 3], definitions=[("ansur", "iso8559")[number % 2]])
         self.wish("turned", front_key="photos/turned.jpg", stature_cm=people[0]["stature_cm"])
@@ -227,7 +227,8 @@ class Chaos:
         for kind in ("cut.jpg", "nobody.png", "bomb.png", "none.jpg"):
             self.wish(kind, "refused", front_key=f"photos/{kind}", stature_cm=170)
         self.wish("poison", "poisoned", **people[0])
-        self.wishes[-1].at = 1.0
+        self.poison = self.wishes[-1]
+        self.poison.at = 1.0
 
     async def submit(self, wish: Wish) -> None:
         """As a shop does: the same id until the queue took it."""
@@ -294,21 +295,20 @@ class Chaos:
                 await self.queue.add(wish.id, wish.job)
 
     async def _worker(self, how: str) -> None:
-        if post := await self._victim():
-            self.say(f"worker {post.number} {how} over {post.job}")
-            self._end(post, signal.SIGKILL if how == "killed" else signal.SIGTERM)
-            await asyncio.sleep(1)
+        post = await self._victim()
+        self.say(f"worker {post.number} {how} over {post.job}")
+        self._end(post, signal.SIGKILL if how == "killed" else signal.SIGTERM)
+        await asyncio.sleep(1)
 
     async def _child(self, how: str) -> None:
-        if (post := await self._victim()) and (child := post.child):
-            self.say(f"child of worker {post.number} {how} over {post.job}")
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
-            await asyncio.sleep(1)
+        post = await self._victim()
+        self.say(f"child of worker {post.number} {how} over {post.job}")
+        os.kill(post.child, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+        await asyncio.sleep(1)
 
-    async def _victim(self) -> Post | None:
-        """A worker in the middle of a fit that was not hit before."""
-        while time.monotonic() < self.began + LIMIT_S - 60:
+    async def _victim(self) -> Post:
+        """A worker in the middle of a fit that was not hit before; where no job is left, another guest comes."""
+        while True:
             posts = self.posts if self.chance.random() < 0.5 else self.posts[::-1]
             for post in posts:
                 job = post.job
@@ -316,7 +316,12 @@ class Chaos:
                     self.hit.add(job)
                     return post
             await asyncio.sleep(0.1)
-        return None
+            with contextlib.suppress(Unavailable):
+                counts = await self.queue.counts()
+                if not counts["waiting"] + counts["active"] + counts["delayed"]:
+                    self.wish("late guest", **self.people[2])
+                    self.wishes[-1].at = 0
+                    await self.submit(self.wishes[-1])
 
     async def _fitting(self, job: str) -> bool:
         with contextlib.suppress(Unavailable):
@@ -341,10 +346,6 @@ class Chaos:
             await asyncio.sleep(0.05)
 
     # the run
-
-    @property
-    def poison(self) -> Wish:
-        return self.wishes[-1]
 
     async def tending(self) -> None:
         """Replace the dead."""

@@ -1,6 +1,7 @@
 // A producer in Node: reads {url, queue, jobs: [{id, data, options}], seconds} from stdin, adds the jobs, and writes a line
 // of JSON for every event of the queue, until each job has ended or the seconds are over.
 const { Queue, QueueEvents } = require("bullmq");
+const { Redis } = require("ioredis");
 
 async function main() {
   const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -11,7 +12,9 @@ async function main() {
   const open = new Set(asked.jobs.map((job) => job.id));
   // From the last event before ours on: what happens until the first read is under way would be lost otherwise.
   const queue = new Queue(asked.queue, { connection });
-  const last = await (await queue.client).xrevrange(queue.toKey("events"), "+", "-", "COUNT", 1);
+  const redis = new Redis(connection);
+  const last = await redis.xrevrange(queue.toKey("events"), "+", "-", "COUNT", 1);
+  await redis.quit();
   const events = new QueueEvents(asked.queue, { connection, lastEventId: last.length ? last[0][0] : "0-0" });
   let done;
   const ended = new Promise((resolve) => (done = resolve));

@@ -93,7 +93,7 @@ class Swift:
             "s3_region": "us-east-1",
         }
 
-    def start(self, seconds: float = 40) -> None:
+    def start(self, seconds: float = 90) -> None:
         """Start, or start again on the same data; returns when it answers."""
         self.processes = [self._start(kind) for kind in self._ports]
         until = time.monotonic() + seconds

@@ -96,7 +96,7 @@ def test_nothing_is_left_of_what_was_deleted(storage, tmp_path):
 
 def test_writing_beside_one_who_deletes(storage):
     def work(name: str):
-        for turn in range(60):
+        for turn in range(25):
             storage.write(f"a/b/{name}", str(turn).encode(), "text/plain")
             assert storage.read(f"a/b/{name}") == str(turn).encode()
             storage.delete([f"a/b/{name}"])

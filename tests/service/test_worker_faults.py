@@ -19,8 +19,8 @@ from avatarlab.service.storage import open_storage
 pytestmark = pytest.mark.faults
 
 LOCK_S, STALLED_S = 4, 1
-START_S = 3
-"""A worker with a light maker starts in about a second; the machine may be busy."""
+SLACK_S = 1
+"""What a busy machine may add."""
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_after_idling_with_redis_gone_meanwhile_a_job_starts_at_once(receiver, t
             shop.close()
 
 
-def killed_in_mid_job(shop: Shop, bound_s: float, second: bool) -> float:
-    """Kill the worker that makes a job; return the seconds until another has begun it again."""
+def killed_in_mid_job(shop: Shop, second: bool) -> tuple[float, float]:
+    """Kill the worker that makes a job; return the seconds until another was there, and until it has begun it again."""
     subject = "seconds=1.5 anna"
     workers = [shop.worker() for _ in range(1 + second)]
     id = shop.submit(subject)
@@ -81,28 +81,28 @@ def killed_in_mid_job(shop: Shop, bound_s: float, second: bool) -> float:
     next(worker for worker in workers if worker.says(f"event=job.taken job={id}")).kill()
     began = time.monotonic()
     if not second:
-        shop.worker(wait=False)
-    until(lambda: shop.made() == [subject] * 2, bound_s + 20, "made again")
+        shop.worker()
+    there_s = 0.0 if second else time.monotonic() - began
+    until(lambda: shop.made() == [subject] * 2, 90, "made again")
     took_s = time.monotonic() - began
     assert shop.wait(id, seconds=20).tries == 2
     one_effect(shop, id)
-    return took_s
+    return there_s, took_s
 
 
 @pytest.mark.parametrize("second", [True, False], ids=["another lives", "restarted"])
 def test_a_job_of_a_killed_worker_is_taken_up_in_time(shop, second):
-    bound_s = LOCK_S + 2 * STALLED_S
-    took_s = killed_in_mid_job(shop, bound_s, second)
-    measured(f"kill -9 to restart, lock {LOCK_S} stalled {STALLED_S}", took_s)
-    assert took_s <= bound_s + (0.5 if second else START_S)
+    there_s, took_s = killed_in_mid_job(shop, second)
+    measured(f"kill -9 to restart, lock {LOCK_S} stalled {STALLED_S}, another after {there_s:.1f} s", took_s)
+    assert took_s <= max(LOCK_S, there_s) + 2 * STALLED_S + SLACK_S
 
 
 def test_with_the_usual_settings_that_takes_less_than_40_seconds(redis_server, receiver, tmp_path):
     shop = Shop(tmp_path, redis_server, receiver, WORKER_LOCK_S="30", WORKER_STALLED_S="5")
     try:
-        took_s = killed_in_mid_job(shop, 40, True)
+        _, took_s = killed_in_mid_job(shop, True)
         measured("kill -9 to restart, lock 30 stalled 5", took_s)
-        assert took_s <= 40.5
+        assert took_s <= 30 + 2 * 5 + SLACK_S
     finally:
         shop.close()
 

@@ -47,12 +47,17 @@ def options(settings: Settings) -> dict:
     }
 
 
+class Refused(bullmq.UnrecoverableError):
+    """A job that never will be, counted where it was refused."""
+
+
 class Desk:
     """Takes jobs until told to stop; ``on_failed(job)`` hears of those that failed for good."""
 
     def __init__(self, settings: Settings, processor: Processor, on_failed: Callable[[bullmq.Job], None]):
         self._settings, self._processor, self._on_failed = settings, processor, on_failed
         self._worker: bullmq.Worker | None = None
+        self._running: asyncio.Task | None = None
         self._stopping, self.busy = False, False
 
     def start(self) -> None:
@@ -92,7 +97,7 @@ class Desk:
                 job.opts["removeOnComplete"] = True
             return summary
         except InputError as error:
-            raise bullmq.UnrecoverableError(str(error)) from None
+            raise Refused(str(error)) from None
         except Exception as error:
             if not _surroundings(error) or time.time() * 1000 - job.timestamp > GIVE_UP_MS:
                 raise
@@ -110,7 +115,8 @@ class Desk:
 
     def _failed(self, job: bullmq.Job, error: Exception) -> None:
         if isinstance(error, bullmq.UnrecoverableError) or job.attemptsMade >= (job.opts.get("attempts") or 1):
-            metrics.JOBS.labels("failed").inc()
+            if not isinstance(error, Refused):
+                metrics.JOBS.labels("failed").inc()
             warn("job.failed", job=job.id, kind=type(error).__name__)
             self._on_failed(job)
         else:
@@ -120,7 +126,7 @@ class Desk:
     async def stop(self) -> None:
         """Take no more, wait for the job in work however long it takes, let go of Redis."""
         self._stopping, quiet_s = True, 0.0
-        while not self._running.done():
+        while self._running and not self._running.done():
             if self._worker:
                 self._worker.closing = True
                 if self._worker.waiting:

@@ -21,7 +21,7 @@ class Health:
     """What is known of the worker: ``missing`` names what it waits for; ``beat`` says that its loop turns."""
 
     def __init__(self):
-        self.missing: set[str] = set()
+        self.missing: frozenset[str] = frozenset()
         self._beaten = time.monotonic()
         self._server: ThreadingHTTPServer | None = None
 
@@ -29,11 +29,9 @@ class Health:
         """The loop turns."""
         self._beaten = time.monotonic()
 
-    def set(self, part: str, there: bool) -> bool:
-        """Note whether a part is there; True if that is news."""
-        news = there == (part in self.missing)
-        (self.missing.discard if there else self.missing.add)(part)
-        return news
+    def set(self, part: str, there: bool) -> None:
+        """Note whether a part is there."""
+        self.missing = self.missing - {part} if there else self.missing | {part}
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a path."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 import bullmq
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from avatarlab.errors import InputError
 from avatarlab.service import journal, metrics
@@ -77,7 +78,7 @@ class _Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``: everything."""
-        settings, begun = self._settings, []
+        settings = self._settings
         for part in (REDIS, STORAGE, MODELS):
             self._health.set(part, False)
         if settings.worker_metrics_port:
@@ -90,12 +91,11 @@ class _Worker:
             await self._callbacks.start()
             for desk in self._desks:
                 desk.start()
-                begun.append(desk)
             self._begin(self._sweep())
             note("worker.ready", queue=settings.queue)
             await stop.wait()
-        note("worker.stops", busy=sum(desk.busy for desk in begun))
-        await asyncio.gather(*(desk.stop() for desk in begun))
+        note("worker.stops", busy=sum(desk.busy for desk in self._desks))
+        await asyncio.gather(*(desk.stop() for desk in self._desks))
 
     def _serve_health(self, host: str, port: int) -> None:
         try:
@@ -121,12 +121,7 @@ class _Worker:
                     self._news(REDIS, False, error)
                     await asyncio.sleep(1)
             self._news(REDIS, True)
-            facts = await client.info()
-            if facts.get("maxmemory_policy") != "noeviction" or not facts.get("aof_enabled"):
-                warn(
-                    "redis.forgetful",
-                    text="jobs are safe only with appendonly yes and maxmemory-policy noeviction",
-                )
+            await _warned(client)
         finally:
             await client.aclose()
 
@@ -201,6 +196,14 @@ class _Worker:
         self._processor.close()
         self._health.close()
         note("worker.stopped")
+
+
+async def _warned(client: Redis) -> None:
+    """Say so where Redis may forget jobs; a user who may not ask is none to be told."""
+    with suppress(RedisError, OSError):
+        facts = await client.info()
+        if facts.get("maxmemory_policy") != "noeviction" or not facts.get("aof_enabled"):
+            warn("redis.forgetful", text="jobs are safe only with appendonly yes and maxmemory-policy noeviction")
 
 
 async def _unless(stop: asyncio.Event, work: asyncio.Future) -> bool:

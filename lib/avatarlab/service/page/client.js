@@ -48,7 +48,8 @@ async function ask(where, { method = "GET", seconds = ANSWER_S } = {}) {
   let answer;
   try {
     answer = await fetch(address(where), {
-      method, headers: { Authorization: `Bearer ${known}` }, cache: "no-store", signal: AbortSignal.timeout(seconds * 1000),
+      method, headers: { Authorization: `Bearer ${known}` }, cache: "no-store",
+      signal: AbortSignal.timeout(seconds * 1000),
     });
   } catch {
     throw new Unreachable("The server does not answer.");
@@ -156,7 +157,7 @@ export async function follow(id, { onState, onTrouble, signal }) {
   }
 }
 
-const passing = (error) => error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
+const passing = (error) => error instanceof Unreachable || error.status === 429 || error.status >= 500;
 
 function pause(seconds, signal) {
   // Ends early when the network comes back, when the tab is looked at again, or when nobody wants to know any more.

@@ -4,7 +4,8 @@ import { sentence } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const VIEWS = ["front", "side"];
-const TYPES = /\.(jpe?g|png|webp|hei[cf])$/i;
+const ENDINGS = /\.(jpe?g|png|webp|hei[cf])$/i;
+const TYPES = /^image\/(jpeg|png|webp|hei[cf])$/;
 const HEIC = /\.hei[cf]$/i;
 const LARGEST_MB = 50;
 const RANGES = { stature_cm: [100, 250, "centimetres"], weight_kg: [20, 300, "kilograms"] };
@@ -15,9 +16,9 @@ export class JobForm {
   constructor() {
     this.form = $("job-form");
     this.id = newId();
-    // Nothing is checked while a field is left: a sentence that appears then would push the button off from under a click.
+    // Nothing is checked when a field is left: the sentence would push the button away from under a click.
     // A changed form is another job: only an unchanged one is sent again under its old id.
-    this.form.addEventListener("input", (event) => { this.id = newId(); clear(event.target.name); });
+    this.form.addEventListener("input", (event) => { this.id = newId(); this.#show(event.target.name, ""); });
     for (const view of VIEWS) this.#photo(view);
   }
 
@@ -77,14 +78,13 @@ export class JobForm {
     const [low, high, unit] = RANGES[name], text = this.#text(name), value = Number(text);
     if (!text) return this.form[name].required ? "Needed: it sets the avatar's scale." : "";
     if (value >= low && value <= high) return "";
-    const hint = name !== "stature_cm" ? "" : value > 0 && value < 3 ? " Are these metres?" : value > 999 ? " Are these millimetres?" : "";
-    return `Expected ${low} to ${high} ${unit}.${hint}`;
+    return `Expected ${low} to ${high} ${unit}.${name === "stature_cm" ? mistaken(value) : ""}`;
   }
 
   #file(view, required) {
     const [photo] = this.form[view].files;
     if (!photo) return required ? "A photo from the front is needed." : "";
-    if (!TYPES.test(photo.name) && !/^image\/(jpeg|png|webp|hei[cf])$/.test(photo.type)) return "Expected JPEG, PNG, WebP or HEIC.";
+    if (!ENDINGS.test(photo.name) && !TYPES.test(photo.type)) return "Expected JPEG, PNG, WebP or HEIC.";
     if (!photo.size) return "This file is empty.";
     return photo.size > LARGEST_MB * 1e6 ? `Larger than ${LARGEST_MB} MB.` : "";
   }
@@ -125,17 +125,18 @@ export class JobForm {
       image.src = URL.createObjectURL(photo);
     };
     field.addEventListener("change", look);
-    for (const name of ["dragenter", "dragover"]) field.addEventListener(name, () => drop.classList.add("over"));
-    for (const name of ["dragleave", "drop", "dragend"]) field.addEventListener(name, () => drop.classList.remove("over"));
+    const over = { dragenter: true, dragover: true, dragleave: false, dragend: false, drop: false };
+    for (const [name, on] of Object.entries(over)) {
+      field.addEventListener(name, () => drop.classList.toggle("over", on));
+    }
     remove.addEventListener("click", () => { field.value = ""; this.id = newId(); look(); field.focus(); });
     look();
   }
 }
 
-function clear(name) {
-  const fault = $(`${name}-fault`);
-  if (fault) fault.hidden = true;
-  for (const field of document.querySelectorAll(`#job-form [name="${CSS.escape(name)}"]`)) field.removeAttribute("aria-invalid");
+function mistaken(stature) {
+  if (stature > 0 && stature < 3) return " Are these metres?";
+  return stature > 999 ? " Are these millimetres?" : "";
 }
 
 function newId() {

@@ -5,6 +5,9 @@ import { DEFINITIONS, MEASURES, fileWords, inOrder, sentence, size } from "./wor
 
 const $ = (id) => document.getElementById(id);
 const LATER_MS = 60_000;
+const NO_WEBGL = "This browser shows no 3D (WebGL is missing or switched off). "
+  + "Nothing is lost: download the avatar and open it in any glTF viewer.";
+const LOST = "The graphics of this browser gave up. Reload the page, or download the avatar.";
 
 export class Outcome {
   constructor(id, ticket) {
@@ -43,7 +46,7 @@ export class Outcome {
   #list() {
     $("files").replaceChildren(...inOrder(this.files).map((name) => {
       const button = make("button", name, { type: "button", className: "link" });
-      const about = [fileWords(name), size(this.ticket.files?.[name]?.bytes ?? NaN)].filter((text) => text && !/NaN/.test(text));
+      const about = [fileWords(name), size(this.ticket.files?.[name]?.bytes)].filter(Boolean);
       const line = make("li", "", {});
       button.addEventListener("click", () => this.#download(name, button));
       line.append(button, make("span", about.join(", "), { className: "hint" }));
@@ -75,11 +78,10 @@ export class Outcome {
       const [{ Viewer, possible }, blob] = await Promise.all([import("./viewer.js"), client.file(this.id, name)]);
       if (!this.open) return;
       if (!possible()) {
-        this.#instead("This browser shows no 3D (WebGL is missing or switched off). Nothing is lost: download the avatar and open it in any glTF viewer.", name);
-        return;
+        return void this.#instead(NO_WEBGL, name);
       }
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      const onLost = () => this.#instead("The graphics of this browser gave up. Reload the page, or download the avatar.", name);
+      const onLost = () => this.#instead(LOST, name);
       const viewer = await Viewer.open($("avatar"), await blob.arrayBuffer(), { still, onLost });
       if (!this.open) return void viewer.close();
       this.viewer = viewer;
@@ -130,7 +132,8 @@ export class Outcome {
     if (!this.open) return;
     if (!tables.length) return this.#noTable("This avatar came without measurements.");
     const choice = $("definition");
-    choice.replaceChildren(...tables.map((one, at) => make("option", DEFINITIONS[one.definition] ?? one.definition, { value: at })));
+    const title = ({ definition }) => DEFINITIONS[definition] ?? definition;
+    choice.replaceChildren(...tables.map((one, at) => make("option", title(one), { value: at })));
     $("definition-field").hidden = tables.length < 2;
     choice.addEventListener("change", () => this.#table(tables[choice.value]), { signal: this.ended.signal });
     this.#table(tables[0]);

@@ -92,7 +92,10 @@ async function submit() {
   const signal = leave();
   working("Sending the photos", 0, "Keep this page open until the photos are sent.");
   try {
-    const onProgress = (share) => (share < 1 ? working("Sending the photos", 100 * share) : working("Checking the photos", null));
+    const onProgress = (share) => {
+      if (share < 1) working("Sending the photos", 100 * share);
+      else working("Checking the photos", null);
+    };
     const { id } = await client.send(data, { signal, onProgress });
     name(id);
     await watch(id, signal);
@@ -100,10 +103,14 @@ async function submit() {
     if (error.name === "AbortError") return void show("make");
     if ((error.status === 401 || error.status === 403) && dealt(error)) return;
     show("make", false);
-    const again = error.retryAfter ? `Try again in ${error.retryAfter} s.` : error.status >= 500 || !error.status ? "Try again in a moment." : "";
-    const fields = error.fields ?? {}, general = Object.keys(fields).length ? "" : [sentence(error.message), again].join(" ");
-    form.complain(fields, general);
+    const fields = error.fields ?? {};
+    form.complain(fields, Object.keys(fields).length ? "" : `${sentence(error.message)} ${advice(error)}`);
   }
+}
+
+function advice({ status, retryAfter }) {
+  if (retryAfter) return `Try again in ${retryAfter} s.`;
+  return !status || status >= 500 ? "Try again in a moment." : "";
 }
 
 // --- following ---
@@ -119,7 +126,9 @@ async function watch(id, signal) {
   }));
   try {
     const ticket = await client.follow(id, { signal, onState: progress, onTrouble: trouble });
-    if (ticket.state === "failed") return sorry("No avatar came of it", ticket.reason ?? "The job failed.", { remove: true });
+    if (ticket.state === "failed") {
+      return sorry("No avatar came of it", ticket.reason ?? "The job failed.", { remove: true });
+    }
     show("done");
     outcome = new Outcome(id, ticket);
     await outcome.show();

@@ -20,7 +20,7 @@ export function possible() {
 }
 
 export class Viewer {
-  // canvas: where; bytes: an ArrayBuffer of a GLB; still: whether not to turn by itself; onLost: the graphics gave up.
+  // canvas: where; bytes: an ArrayBuffer of a GLB; still: whether not to turn by itself; onLost: graphics gave up.
   static async open(canvas, bytes, options) {
     const gltf = await new GLTFLoader().parseAsync(bytes, "");
     return new Viewer(canvas, gltf.scene, options);
@@ -90,7 +90,8 @@ export class Viewer {
     this.size = box.getSize(new Vector3());
     const reach = Math.hypot(Math.max(-box.min.x, box.max.x), Math.max(-box.min.z, box.max.z));
     this.radius = Math.min(reach, this.size.x / 2 + this.size.z / 4);
-    const shadow = new Mesh(new CircleGeometry(0.55, 48), new MeshBasicMaterial({ map: spot(), transparent: true, depthWrite: false }));
+    const soft = new MeshBasicMaterial({ map: spot(), transparent: true, depthWrite: false });
+    const shadow = new Mesh(new CircleGeometry(0.55, 48), soft);
     shadow.rotation.x = -Math.PI / 2;
     shadow.position.set(this.centre.x, box.min.y - 0.002, this.centre.z);
     this.scene.add(avatar, shadow);

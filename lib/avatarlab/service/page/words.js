@@ -63,6 +63,7 @@ export function inOrder(names) {
 }
 
 export function size(bytes) {
+  if (bytes === undefined) return "";
   if (bytes < 1000) return `${bytes} bytes`;
   return bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
