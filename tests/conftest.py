@@ -33,9 +33,12 @@ def open_body() -> Body:
     return Body.load(OPEN_BODY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A headless Chromium driven by Playwright; skips where there is none."""
+    """A headless Chromium driven by Playwright; skips where there is none.
+
+    Of one module: while Playwright is open, its loop occupies the thread, and nobody else's ``asyncio.run`` works.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("no chromium on this machine; install Debian's package of that name")

@@ -515,7 +515,7 @@ def test_nothing_but_the_pages_own_files_may_run(browse, room):
 
 def test_every_file_of_the_page_is_served_and_none_else(room):
     there = {path.name for path in page_files.FOLDER.iterdir() if path.is_file()}
-    built = {"__init__.py", "index.html", "package.json", "three.entry.js"}
+    built = {"__init__.py", "served.py", "index.html", "package.json", "three.entry.js"}
     assert there - built == {*page_files.ASSETS}
 
 

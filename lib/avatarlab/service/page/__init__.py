@@ -1,31 +1,5 @@
-"""The page for people: a form, progress, then the avatar turning. Plain files that the API serves; nothing in them is made
-per request, and the only built one is three.bundle.js (``package.json`` says how)."""
+"""The page for people: which files it has, and the policy that it works under."""
 
-from pathlib import Path
+from avatarlab.service.page.served import ASSETS, CSP, FOLDER, INDEX
 
-FOLDER = Path(__file__).parent
-INDEX = "index.html"
-"""Served at /."""
-ASSETS = {
-    "page.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-    **dict.fromkeys(
-        ("page.js", "client.js", "form.js", "outcome.js", "viewer.js", "words.js", "three.bundle.js"),
-        "text/javascript; charset=utf-8",
-    ),
-    "THREE-LICENSE.txt": "text/plain; charset=utf-8",
-}
-"""Name -> media type of what is served under /static/, and nothing else is."""
-CSP = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob: data:",
-        "connect-src 'self' blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-"""Content-Security-Policy that the page works under; blob: because three.js reads a GLB's textures that way."""
+__all__ = ["ASSETS", "CSP", "FOLDER", "INDEX"]
