@@ -155,7 +155,7 @@ def test_readers_see_the_old_or_the_new_whole(storage):
 
     reader = threading.Thread(target=look)
     reader.start()
-    for turn in range(12):
+    for turn in range(6):
         storage.write("a/x", versions[turn % 2], "text/plain")
     done.set()
     reader.join()

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from avatarlab.errors import InputError
-from avatarlab.service.jobs import Unavailable
+from avatarlab.service.jobs import Unavailable, faults_of
 from avatarlab.service.journal import warn
 
 RETRY_S = 5
@@ -71,17 +71,7 @@ def plain(text: str) -> str:
 
 def wrong_fields(error: ValidationError) -> list[Fault]:
     """A fault per wrong field, without repeating what came at length."""
-    return [_fault(one) for one in error.errors(include_url=False, include_context=False)]
-
-
-def _fault(one) -> Fault:
-    message = one["msg"].removeprefix("Value error, ")
-    field = ".".join(str(part)[:80] for part in one["loc"]) or _named(message)
-    if one["type"] == "extra_forbidden":
-        message = "there is no such field"
-    elif one["type"] != "missing" and one["loc"]:
-        message = f"{message} (got {repr(one['input'])[:80]})"
-    return Fault(field=field and plain(field), message=plain(message))
+    return [Fault(field=plain(field), message=plain(message)) for field, message in faults_of(error)]
 
 
 def _named(message: str) -> str | None:

@@ -6,7 +6,6 @@ that moment: its loop is ended, and only then let go of Redis.
 """
 
 import asyncio
-import errno
 import time
 from collections.abc import Callable
 
@@ -16,13 +15,11 @@ from redis.exceptions import RedisError
 from avatarlab.errors import InputError
 from avatarlab.service import metrics
 from avatarlab.service.bull import REMOVE, connection, let_go
-from avatarlab.service.jobs import Progress, Unavailable
+from avatarlab.service.jobs import Progress
 from avatarlab.service.journal import note, warn
-from avatarlab.service.orders import StartFailed
-from avatarlab.service.processing import Processor
+from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.settings import Settings
 
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 WAIT_MS, LONGEST_WAIT_MS = 2000, 60_000
 GIVE_UP_MS = 3 * 86_400_000
 """A job this old (ms) that still finds something away uses up its attempts."""
@@ -144,10 +141,7 @@ class Desk:
 
 
 def _surroundings(error: Exception) -> bool:
-    """Storage, queue, models or disk are away: not the job's fault, so it waits and no attempt is counted."""
-    if isinstance(error, Unavailable | StartFailed | RedisError | ConnectionError):
-        return True
-    return isinstance(error, OSError) and error.errno in DISK
+    return isinstance(error, RedisError) or surroundings(error)
 
 
 def _stalled(id: str) -> None:

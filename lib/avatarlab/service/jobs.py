@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 import sys
 import unicodedata
 import uuid
@@ -18,8 +17,9 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
-    model_validator,
+    field_validator,
 )
 
 from avatarlab.errors import InputError
@@ -31,8 +31,8 @@ AVATARS, PHOTOS = "avatars", "photos"
 """Results lie under avatars/<id>/, uploaded photos under photos/<id>/."""
 MANIFEST = "manifest.json"
 """Written last: where it is, an avatar is whole."""
-MAX_KEY = 512
-STAGES = ("download", "load", "observe", "fit", "measure", "export", "upload")
+MAX_KEY, MAX_SHOWN = 512, 80
+MISSING = "is missing"
 
 
 class Unavailable(Exception):
@@ -131,12 +131,21 @@ class AvatarJob(BaseModel):
         None, description="told by a signed POST when the avatar is ready or has failed"
     )
 
-    @model_validator(mode="after")
-    def _possible(self):
-        check_person(self.stature_cm, self.weight_kg, self.sex)
-        if len(set(self.definitions)) < len(self.definitions):
-            raise ValueError("definitions: each at most once")
-        return self
+    @field_validator("stature_cm", "weight_kg")
+    @classmethod
+    def _possible(cls, value: float | None, info: ValidationInfo) -> float | None:
+        """Of a person; the sentence names the unit that was meant instead."""
+        if value is not None:
+            facts = {"stature_cm": 170.0, "weight_kg": None, info.field_name: value}
+            check_person(**facts, sex="unknown")
+        return value
+
+    @field_validator("definitions")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("each at most once")
+        return names
 
     @property
     def photo_keys(self) -> dict[str, str]:
@@ -153,22 +162,24 @@ def read_job(data: Any) -> AvatarJob:
     try:
         return AvatarJob.model_validate(data)
     except ValidationError as error:
-        text = "; ".join(faults(error))
+        text = "; ".join(f"{field}: {words}" for field, words in faults_of(error))
         raise InputError(f"job: {text}{'' if text.endswith(('.', '?')) else '.'}") from None
 
 
-def faults(error: ValidationError) -> list[str]:
-    """What is wrong, a phrase per field: name, fault, what came (cut short)."""
-    return [_fault(one) for one in error.errors(include_url=False)]
+def faults_of(error: ValidationError) -> list[tuple[str, str]]:
+    """Each wrong field and what is wrong with it, what came cut short."""
+    return [_fault(one) for one in error.errors(include_url=False, include_context=False)]
 
 
-def _fault(one) -> str:
-    words = re.sub(r"^(Value error|Assertion failed), ", "", one["msg"]).rstrip(".")
-    where = ".".join(str(part) for part in one["loc"])
-    if not where:
-        return words
-    came = "" if one["type"] == "missing" else f" (got {str(one['input'])[:80]!r})"
-    return f"{where}: {words[:1].lower()}{words[1:]}{came}"
+def _fault(one) -> tuple[str, str]:
+    field = ".".join(str(part)[:MAX_SHOWN] for part in one["loc"])
+    known = {"extra_forbidden": "there is no such field", "missing": MISSING}
+    if one["type"] in known:
+        return field, known[one["type"]]
+    words = one["msg"].removeprefix("Value error, ")
+    if words.startswith(f"{field}: "):  # says already what came
+        return field, words.removeprefix(f"{field}: ")
+    return field, f"{words[:1].lower()}{words[1:].rstrip('.')} (got {repr(one['input'])[:MAX_SHOWN]})"
 
 
 class Progress(BaseModel):

@@ -40,3 +40,4 @@ def set_up() -> None:
     handler.setFormatter(form)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     LOG.setLevel(logging.INFO)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings of retries name keys of photos

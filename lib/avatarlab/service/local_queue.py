@@ -15,8 +15,7 @@ from avatarlab.service.callbacks import Caller, delay_s
 from avatarlab.service.child import Children
 from avatarlab.service.jobs import AvatarJob, Event, Progress, State, Ticket, Unavailable
 from avatarlab.service.journal import note, warn
-from avatarlab.service.orders import StartFailed
-from avatarlab.service.processing import Processor
+from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.queues import STATES
 from avatarlab.service.records import Callback, Record, Records
 from avatarlab.service.settings import Settings
@@ -24,7 +23,6 @@ from avatarlab.service.storage import Storage
 
 TRIES = 3
 """Of a job, those counted in which this process itself died."""
-NOT_THE_JOBS_FAULT = (Unavailable, StartFailed, OSError)
 WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 GRACE_S = 5.0
 """How long a job in work may go on when the process is asked to stop; after that it is put back."""
@@ -184,10 +182,12 @@ class LocalQueue:
             self._to(record, "completed")
         except InputError as error:
             await self._fail(record, str(error))
-        except NOT_THE_JOBS_FAULT as error:
-            self._again(record, str(error), counted=False)
         except Exception as error:
-            await self._again_or_fail(record, str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            if surroundings(error):
+                self._again(record, reason, counted=False)
+            else:
+                await self._again_or_fail(record, reason)
 
     def _tell(self, id: str):
         async def tell(progress: Progress) -> None:

@@ -11,7 +11,7 @@ STAGE_SECONDS = Histogram("avatar_stage_seconds", "Seconds of each stage of a jo
 ACTIVE = Gauge("avatar_jobs_active", "Jobs being worked on by this worker")
 STALLED = Counter("avatar_jobs_stalled", "Jobs found abandoned by a worker that died")
 CHILD_DEATHS = Counter("avatar_child_deaths", "Child processes that ended over a job", ["why"])
-"""why: died, time, memory."""
+"""why: died, time, memory, start."""
 CALLBACKS = Counter("avatar_callbacks", "Callbacks tried, by answer", ["result"])
 """result: delivered, retried, refused, gone."""
 QUEUED = Gauge("avatar_queue_jobs", "Jobs in the queue by state, as last asked", ["state"])

@@ -6,6 +6,7 @@ the worker and the single process of ``service.local`` use the same.
 """
 
 import asyncio
+import errno
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,7 @@ from avatarlab.errors import InputError
 from avatarlab.files import sha256
 from avatarlab.service import metrics
 from avatarlab.service.child import Children, Making
+from avatarlab.service.guard import read_url
 from avatarlab.service.jobs import (
     MANIFEST,
     AvatarJob,
@@ -25,12 +27,13 @@ from avatarlab.service.jobs import (
     File,
     Manifest,
     Progress,
+    Unavailable,
     job_id,
     read_job,
     result_key,
 )
 from avatarlab.service.journal import note, warn
-from avatarlab.service.orders import ChildDied, Made, Order
+from avatarlab.service.orders import ChildDied, Made, Order, StartFailed
 from avatarlab.service.scratch import Scratch
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage.interface import Storage
@@ -41,6 +44,9 @@ LAST_WORD_S = 1.0
 MAX_REASON = 1000
 RESULT = re.compile(r"(?!manifest\.json$)[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 """Names that a result may have; the child's word is not taken for it."""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def load_models(settings: Settings) -> Making:
@@ -95,6 +101,8 @@ class Processor:
         if job_id(id) != id:
             raise InputError(f"id: got {id!r}, expected it in lower case.")
         job = read_job(data)
+        if job.callback_url:
+            read_url(job.callback_url, self._settings)
         if await self._forgotten(id):
             return await self._erased(id)
         if known := await self._known(id, job):
@@ -233,6 +241,13 @@ class Processor:
                 type="avatar.failed", id=id, subject=subject, url=self._url(id), reason=reason[:MAX_REASON]
             )
         await self._announce(event, url)
+
+
+def surroundings(error: Exception) -> bool:
+    """Storage, queue, models or disk are away: not the job's fault, so it waits and no attempt is counted."""
+    if isinstance(error, Unavailable | StartFailed | ConnectionError):
+        return True
+    return isinstance(error, OSError) and error.errno in DISK
 
 
 def _job(data: Any) -> AvatarJob | None:

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from avatarlab.errors import InputError
 from avatarlab.service.answers import Fault, Refused, plain, refused, sentence, wrong_fields
 from avatarlab.service.guard import check_url
-from avatarlab.service.jobs import PHOTOS, AvatarJob, job_id
+from avatarlab.service.jobs import MISSING, PHOTOS, AvatarJob, job_id
 from avatarlab.service.settings import Settings
 
 VIEWS = ("front", "side")
@@ -230,7 +230,7 @@ def _asked(fields: Mapping[str, Any], photos: list[Photo], settings: Settings) -
 
 def _of_form(fault: Fault) -> Fault:
     """A missing key is, to whoever sends a form, a missing photo."""
-    if fault.field == "front_key" and fault.message == "Field required":
+    if fault.field == "front_key" and fault.message == MISSING:
         return Fault(
             field="front", message="no front photo: send the file front, or front_key for one in the bucket"
         )

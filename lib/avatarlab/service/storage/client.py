@@ -22,7 +22,9 @@ def connect(settings: Settings, endpoint: str, read_s: float = READ_S, tries: in
     """A client of ``endpoint``, host:port or an address; InputError where that or the keys cannot be."""
     parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
     if not _plain(parts):
-        raise InputError("S3_ENDPOINT: expected host:port or an address such as https://s3.example:9000.")
+        raise InputError(
+            "S3_ENDPOINT, S3_PUBLIC_ENDPOINT: expected host:port or an address such as https://s3.example:9000."
+        )
     key, secret = settings.s3_access_key.get_secret_value(), settings.s3_secret_key.get_secret_value()
     if not key or not secret:
         raise InputError("S3_ACCESS_KEY, S3_SECRET_KEY: not set; the storage takes no requests without.")

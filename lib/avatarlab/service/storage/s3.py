@@ -165,11 +165,7 @@ class Body:
 
     def __next__(self) -> bytes:
         with self._asking():
-            try:
-                return next(self._chunks)
-            except StopIteration:
-                self._answer.release_conn()
-                raise
+            return next(self._chunks)
 
     def close(self) -> None:
         """Give the connection up; what has not come yet is not waited for."""
