@@ -15,7 +15,7 @@ from avatarlab.service.callbacks import read_secrets
 
 JOB = {"subject": "anna", "front_key": "mine/front.jpg", "stature_cm": 170}
 EVIL = "<img src=x onerror=alert(1)>'; DROP TABLE jobs; --\"}{{7*7}}${7*7}"
-SURROGATE = "input should be a valid string, unable to parse raw data as a unicode string (got '\\\\ud800')"
+SURROGATE = "input should be a valid string, unable to parse raw data as a unicode string (got '\\ud800')"
 WEBHOOK = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 
 
