@@ -7,6 +7,7 @@ BODY := models/body/smplx_open.npz
 EXTRAS ?= cluster,lab,train,service,test
 # Tests run side by side, a file in one process.
 TEST_JOBS ?= 2
+PYTEST := python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 # Where pip finds PyTorch if not in its usual index, for example an index of CPU-only builds.
 TORCH_INDEX ?=
 # The first interpreter that runs and is new enough.
@@ -24,14 +25,14 @@ repro: $(STAMP)  ## make every result and every report
 	python -m avatarlab.lab.report
 
 test: $(STAMP) $(BODY)  ## prove it
-	python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
 	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
 		{ test "$$(id -u)" = 0 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server nodejs npm; } || \
 		{ echo "Install redis-server, node and npm first (Debian: redis-server nodejs npm)."; exit 1; }
 	python tests/service/swift_server.py
-	python -m pytest tests/service -m "faults or not faults"
+	$(PYTEST) tests/service -m "faults or not faults"
 
 lab: $(STAMP)  ## JupyterLab on this machine
 	python -m avatarlab.lab.start

@@ -20,9 +20,12 @@ FLAGS = [
 ]
 
 
+LONGEST = ("test_pipeline.py", "test_worker_faults.py", "test_chaos.py")
+
+
 def pytest_collection_modifyitems(items):
-    """The whole pipeline first: it takes longest, and must not be what is left when other processes are done."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """The longest files first: they must not be what is left when the other process is done."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

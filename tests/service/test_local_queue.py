@@ -201,6 +201,8 @@ def test_callbacks_are_retried_over_restarts_and_made_once(tmp_path):
                 await queue.add(id, job(callback_url=receiver.url))
                 await until(queue, id, "completed")
                 await asyncio.to_thread(receiver.wait, 1)
+                while house.record(id)["callbacks"][0]["tries"] != 1:
+                    await asyncio.sleep(0.02)
             kept_callback = house.record(id)["callbacks"][0]
             assert kept_callback["over"] is None and kept_callback["due"] > time.time() - 5
             async with house.working() as queue:
