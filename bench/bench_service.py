@@ -1,16 +1,17 @@
 """Throughput and latency of the avatar worker, as JSON: real Redis, real S3 (Swift), real workers, real fits.
 
-Protocol: the servers of the tests on loopback (``make service-test`` installs them), rendered people of 540 x 800 px, front
-and side view, every job with report.html. Start is from the process' first instruction to readyz. One job: from adding it
-to a queue that is idle until it is completed, median of --repeats. Throughput: --jobs jobs added at once to one worker,
-then to two; all processes share this machine's cores, Redis and S3 included. Memory: largest sum of the resident sets of a
-worker's two processes, looked at every 50 ms.
+Protocol: the servers of the tests on loopback (``make service-test`` installs them; without them nothing is measured),
+rendered people of 540 x 800 px, front and side view, every job with report.html. Start is from the process' first
+instruction to readyz. One job: from adding it to a queue that is idle until it is completed, median of --repeats.
+Throughput: --jobs jobs added at once to one worker, then to two; all processes share this machine's cores, Redis and S3
+included. Memory: largest sum of the resident sets of a worker's two processes, looked at every 50 ms.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from avatarlab.service.storage import open_storage
 
 sys.path.insert(0, str(ROOT / "tests" / "service"))
 from redis_server import RedisServer, free_port
-from swift_server import Swift
+from swift_server import Swift, installed
 
 SEEDS = (7, 11, 13)
 POLL_S = 0.02
@@ -149,7 +150,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=24, help="jobs added at once (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=7, help="single jobs (default: %(default)s)")
     given = parser.parse_args()
-    print(json.dumps({name: round(value, 3) for name, value in measured(given.jobs, given.repeats).items()}))
+    there = shutil.which("redis-server") and installed()
+    found = measured(given.jobs, given.repeats) if there else {}
+    print(json.dumps({name: round(value, 3) for name, value in found.items()}))
 
 
 if __name__ == "__main__":
