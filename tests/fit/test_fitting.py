@@ -13,7 +13,7 @@ from avatarlab import DATA
 from avatarlab.body import Person, poses
 from avatarlab.errors import InputError
 from avatarlab.facts import check_person
-from avatarlab.fit import FitError, fit, fitting, placeholder
+from avatarlab.fit import FitError, fit, placeholder
 from avatarlab.fit.found import search
 from avatarlab.fit.guess import Guess
 from avatarlab.fit.search import arms_up

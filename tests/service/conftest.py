@@ -1,7 +1,9 @@
 """The service's real surroundings, one of each per test run: Redis, S3 (Swift), a Node producer, a receiver of callbacks."""
 
+from pathlib import Path
+
 import pytest
-from producer import node_modules
+from node_packages import installed
 from receiver import Receiver
 from redis_server import RedisServer
 from swift_server import Swift
@@ -24,7 +26,13 @@ def swift(tmp_path_factory):
 @pytest.fixture(scope="session")
 def npm():
     """node_modules with BullMQ; skips where node or npm is missing."""
-    return node_modules()
+    return installed(Path(__file__).with_name("package.json"), "service-npm")
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """node_modules with the Khronos validator and gltfpack; skips where node or npm is missing."""
+    return installed(Path(__file__).parents[1] / "export" / "package.json", "npm")
 
 
 @pytest.fixture

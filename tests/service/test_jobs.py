@@ -1,7 +1,6 @@
 """Tests of the service's words: each field's refusal, ids and keys, the published schema, the manifest's bytes."""
 
 import json
-import uuid
 from typing import get_args
 
 import pytest
@@ -16,7 +15,7 @@ from avatarlab.photo.observation import CLOTHES
 from avatarlab.service import jobs
 from avatarlab.service.jobs import AvatarJob, Event, File, Manifest, job_id, object_key, read_job, schema
 
-ID = str(uuid.uuid4())
+ID = "6f1c2b9e-3d47-4e5a-9c80-1b2d3f4a5c6d"
 GOOD = {"subject": "anna", "front_key": "photos/anna/front.jpg", "stature_cm": 170}
 FULL = GOOD | {
     "side_key": "photos/anna/side.jpg", "weight_kg": 61.5, "sex": "female", "clothes": "tight", "display_pose": "photo",

@@ -22,7 +22,6 @@ from avatarlab.measure import MEASURES
 from avatarlab.service.child import Child
 from avatarlab.service.making import Maker
 
-GLTFPACK = ROOT / ".run" / "npm" / "node_modules" / ".bin" / "gltfpack"
 FILES = {
     "avatar.glb": "model/gltf-binary",
     "mask_front.png": "image/png",
@@ -136,11 +135,8 @@ def test_the_avatar_is_small_whole_and_says_what_it_is(made):
     assert extras["display_pose"] == {"name": "apose", "arm_down_deg": 45.0}
 
 
-def test_khronos_finds_nothing_to_complain_of(made):
-    modules = ROOT / ".run" / "npm" / "node_modules"
-    if not (modules / "gltf-validator").is_dir() or shutil.which("node") is None:
-        pytest.skip("node or its gltf-validator is absent; tests/export installs it")
-    words = ["node", str(ROOT / "tests/export/validate.cjs"), str(modules), str(made[1] / "avatar.glb")]
+def test_khronos_finds_nothing_to_complain_of(made, programs):
+    words = ["node", str(ROOT / "tests/export/validate.cjs"), str(programs), str(made[1] / "avatar.glb")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     found = json.loads(done.stdout)
     assert [found[f"num{kind}"] for kind in ("Errors", "Warnings")] == [0, 0], found["messages"]
@@ -208,11 +204,9 @@ def test_equal_orders_give_equal_bytes_in_other_processes(made, tmp_path):
 
 
 @pytest.mark.faults
-def test_the_compressed_avatar_is_made_where_the_program_is(made, tmp_path, monkeypatch):
-    if not GLTFPACK.exists():
-        pytest.skip("gltfpack is absent; tests/export installs it")
+def test_the_compressed_avatar_is_made_where_the_program_is(made, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("GLTFPACK_PATH", "")
-    maker = Maker.load(sitter.settings(gltfpack_path=str(GLTFPACK), report=False))
+    maker = Maker.load(sitter.settings(gltfpack_path=str(programs / ".bin" / "gltfpack"), report=False))
     result = maker.make(sitter.order(tmp_path, sitter.photos()), lambda _: None)
     assert "avatar.meshopt.glb" in result.files and "report.html" not in result.files
     assert (tmp_path / "avatar.meshopt.glb").stat().st_size < (tmp_path / "avatar.glb").stat().st_size / 2
