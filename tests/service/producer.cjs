@@ -1,10 +1,10 @@
-// A producer in Node: reads {url, queue, jobs: [{id, data, options}], seconds} from stdin, adds the jobs, and writes a line
+// A producer in Node: reads {url, queue, jobs: [{id, data, options}], seconds, bullmq} from stdin, adds the jobs, and writes a line
 // of JSON for every event of the queue, until each job has ended or the seconds are over.
-const { Queue, QueueEvents } = require("bullmq");
 const { Redis } = require("ioredis");
 
 async function main() {
   const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
+  const { Queue, QueueEvents } = require(asked.bullmq);
   const where = new URL(asked.url);
   const connection = { host: where.hostname, port: Number(where.port), maxRetriesPerRequest: null };
   const say = (event, rest) => process.stdout.write(JSON.stringify({ event, at: Date.now(), ...rest }) + "\n");

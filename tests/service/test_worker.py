@@ -136,6 +136,14 @@ def test_node_sees_progress_results_and_precise_refusals(shop, npm):
     assert shop.find(ids["typo"]).tries == 1
 
 
+def test_a_producer_of_the_former_bullmq_is_understood(shop, npm):
+    id = str(uuid.uuid4())
+    job = {"id": id, "data": shop.job("from former node").model_dump()}
+    events = produce(npm, shop.redis.url, shop.name, [job], bullmq="bullmq-5")
+    assert events[-1]["event"] == "completed" and "avatar.glb" in events[-1]["data"]["files"]
+    assert shop.made().count("from former node") == 1
+
+
 def test_nan_never_reaches_the_queue(shop, npm):
     id = str(uuid.uuid4())
     job = {"id": id, "data": shop.job("nan").model_dump(), "options": {"attempts": 1}}
