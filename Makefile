@@ -8,6 +8,8 @@ EXTRAS ?= cluster,lab,train,service,test
 # Tests run side by side, a file in one process.
 TEST_JOBS ?= 2
 PYTEST := python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+# Which tests of the service `make service-test` runs; `make test` has run those that are no faults.
+SERVICE_TESTS ?= faults or not faults
 # Where pip finds PyTorch if not in its usual index, for example an index of CPU-only builds.
 TORCH_INDEX ?=
 # The first interpreter that runs and is new enough.
@@ -32,7 +34,7 @@ service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on 
 		{ test "$$(id -u)" = 0 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server nodejs npm; } || \
 		{ echo "Install redis-server, node and npm first (Debian: redis-server nodejs npm)."; exit 1; }
 	python tests/service/swift_server.py
-	$(PYTEST) tests/service -m "faults or not faults"
+	$(PYTEST) tests/service -m "$(SERVICE_TESTS)"
 
 lab: $(STAMP)  ## JupyterLab on this machine
 	python -m avatarlab.lab.start
