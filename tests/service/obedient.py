@@ -1,12 +1,15 @@
 """A maker that does what the subject's text says, for tests of the process it lives in: quick to load, no model.
 
 Words in the subject, in order: ``seconds=0.5`` works so long, ``hold=300`` allocates so many MB and keeps them a while,
-``grab=9000`` asks for so many MB at once, ``refuse``, ``break``, ``die``. ``spawn`` starts a long sleep, as gltfpack
+``flood`` talks and talks once the order is done, ``grab=9000`` asks for so many MB at once, ``refuse``, ``break``, ``die``. ``spawn`` starts a long sleep, as gltfpack
 would be. Its result names the process and what is left of orders before.
 """
 
 import os
+import socket
 import subprocess
+import sys
+import threading
 import time
 
 from pydantic import SecretStr
@@ -55,6 +58,15 @@ class Obedient:
 
     def _die(self, _):
         os._exit(3)
+
+    def _flood(self, value):
+        line = b"[" * 50_000 if value else b'{"progress":{"stage":"fit","percent":25}}'
+        threading.Timer(0.2, self._say, [line + b"\n"]).start()
+
+    def _say(self, line):
+        with socket.socket(fileno=os.dup(int(sys.argv[1]))) as pipe:
+            for _ in range(100_000):
+                pipe.sendall(line)
 
     def _spawn(self, _):
         subprocess.Popen(["sleep", "60"])

@@ -22,6 +22,7 @@ import pytest
 from pydantic import SecretStr
 from redis_server import free_port
 from serving import JPEG, OTHER, PNG, TOKEN, Serving, kept, local_service, ran, settings_of
+from starlette.testclient import TestClient
 
 from avatarlab.errors import InputError
 from avatarlab.service import api, middleware, page
@@ -424,6 +425,49 @@ def test_a_delete_is_finished_later_where_the_storage_breaks_off(service, moody)
     assert len(calls) == 3
 
 
+def test_what_was_being_written_while_an_avatar_was_deleted_goes_too(service, moody):
+    """A POST between its photos, a storage whose list lags: the delete comes once more."""
+    id = service.post("late").json()["id"]
+    service.until(id, "completed")
+    assert service.client.delete(f"/avatars/{id}").status_code == 204
+    service.avatars.storage.write(f"photos/{id}/front-late.jpg", JPEG, "image/jpeg")
+    until_stored(service, id, 0)
+
+
+def test_a_photo_that_a_producer_puts_where_a_deleted_one_was_stays(service, moody):
+    storage, key = service.avatars.storage, "shop/anna.jpg"
+    storage.write(key, JPEG, "image/jpeg")
+    id = service.client.post("/avatars", json=JOB | {"front_key": key}).json()["id"]
+    service.until(id, "completed")
+    assert service.client.delete(f"/avatars/{id}").status_code == 204 and storage.read(key) is None
+    storage.write(key, PNG, "image/png")
+    storage.write(f"photos/{id}/front-late.jpg", JPEG, "image/jpeg")
+    until_stored(service, id, 0)
+    assert storage.read(key) == PNG
+
+
+def test_a_storage_whose_list_lags_keeps_no_result_that_the_manifest_names(service, moody):
+    id = service.post("lags").json()["id"]
+    service.until(id, "completed")
+    with kept(service.avatars.storage, "keys", lambda prefix: []):
+        assert service.client.delete(f"/avatars/{id}").status_code == 204
+    assert stored(service, id) == []
+
+
+def test_uploads_of_a_killed_process_go_at_the_next_start(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left = tmp_path / "avatarlab-work-of-the-dead"
+    (left / "x").mkdir(parents=True)
+    (left / "owner").touch()
+    (left / "x" / "front").write_bytes(PNG)
+    app = api.create(settings_of(1), service.avatars.storage, service.avatars.queue)
+    with TestClient(app) as client:
+        assert not left.exists()
+        with app.state.scratch.folder() as folder:
+            assert folder.is_relative_to(tmp_path) and client.get("/healthz").status_code == 200
+    assert not list(tmp_path.glob("avatarlab-*"))
+
+
 @pytest.fixture(scope="module")
 def lonely(tmp_path_factory):
     """The API before a Redis that is not there."""
@@ -634,6 +678,7 @@ def test_it_starts_without_servers_logs_no_token_and_ends_at_once(tmp_path):
     finally:
         process.kill()
     assert "/avatars/" in text and "Traceback" not in text
+    assert re.search(r"^20\S+Z WARNING event=api\.unavailable ", text, re.M), text
     assert TOKEN not in text and S3["S3_SECRET_KEY"] not in text
 
 

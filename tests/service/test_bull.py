@@ -120,6 +120,19 @@ def test_a_deleted_job_goes_with_its_callbacks_and_stays_known_as_deleted(settin
         assert 29 * 86_400 < client.ttl(key) <= 30 * 86_400
 
 
+def test_a_deleted_job_whose_callback_is_being_made_is_held_too(settings):
+    async def story(queue):
+        id = str(uuid.uuid4())
+        key = Event(type="avatar.failed", id=id, subject="", url="").key
+        await queue._callbacks.add("callback", {}, {"jobId": key})
+        await queue._client.set(queue._callbacks.toKey(key) + ":lock", "a worker's")
+        held = await queue.forget(id)
+        await queue._client.delete(queue._callbacks.toKey(key) + ":lock")
+        return held, await queue.forget(id), await queue._client.exists(queue._callbacks.toKey(key))
+
+    assert told(settings, story) == (True, False, 0)
+
+
 def test_a_deleted_job_that_a_worker_holds_is_said_to_be_held(settings):
     async def story(queue):
         answers = []

@@ -159,6 +159,67 @@ def test_a_receiver_that_hangs_does_not_hold_up_another(settings, receiver, monk
     assert sum(job.attemptsMade for job in jobs) == 14, "to be put off counts as no try"
 
 
+def test_the_share_of_a_receiver_is_the_same_whatever_follows_its_name(settings, receiver, monkeypatch):
+    """An order's number in the query, and no path: one receiver, not many."""
+    monkeypatch.setattr("avatarlab.service.callback_queue.PUT_OFF_S", (0.1, 0.2))
+    receiver.default = Reply(hang_s=20)
+
+    async def all_of_it():
+        async with running(settings) as queue:
+            for number in range(2 * SHARE):
+                await queue.announce(event(number), f"{receiver.origin}?order={number}")
+            await asyncio.sleep(0.6)
+            return len(receiver.calls)
+
+    assert asyncio.run(all_of_it()) == SHARE
+
+
+def test_of_an_avatar_that_was_made_after_all_no_failure_is_told_late(settings, receiver):
+    """Its receiver was down when the job failed; an operator had the job tried again, and it was made."""
+    receiver.answer(500)
+    told = settings.model_copy(update={"callback_delays_s": "1,1,1"})
+    failed = event(1, "avatar.failed")
+
+    async def all_of_it():
+        async with running(told) as queue:
+            await queue.announce(failed, receiver.url)
+            while not receiver.calls:
+                await asyncio.sleep(0.02)
+            await queue.announce(event(1), receiver.url)
+            await until(told, event(1).key, "completed")
+            return await until(told, failed.key, "failed", "completed")
+
+    job = asyncio.run(all_of_it())
+    assert "made after all" in job.failedReason and [*receiver.effects] == [event(1).key]
+
+
+def test_a_failure_after_an_avatar_of_that_id_is_told(settings, receiver):
+    """Another job was added under an id that was taken."""
+    failed = event(1, "avatar.failed")
+
+    async def all_of_it():
+        async with running(settings) as queue:
+            for one in (event(1), failed):
+                await queue.announce(one, receiver.url)
+                await until(settings, one.key, "completed")
+
+    asyncio.run(all_of_it())
+    assert [*receiver.effects] == [event(1).key, failed.key]
+
+
+def test_callbacks_made_are_kept_by_number_too(settings, receiver, monkeypatch):
+    monkeypatch.setattr("avatarlab.service.callback_queue.KEEP_MOST", 2)
+
+    async def all_of_it():
+        async with running(settings) as queue:
+            for number in range(4):
+                await queue.announce(event(number), receiver.url)
+                await until(settings, event(number).key, "completed")
+            return await queue.queue.getJobCounts("completed")
+
+    assert asyncio.run(all_of_it()) == {"completed": 2}
+
+
 def test_a_call_under_way_is_ended_before_the_worker_is(settings, receiver):
     receiver.answer(Reply(hang_s=0.5))
 

@@ -15,7 +15,7 @@ import pytest
 from obedient import order
 
 from avatarlab.errors import InputError
-from avatarlab.service.child import Child, Children
+from avatarlab.service.child import WORDS, Child, Children
 from avatarlab.service.orders import ChildDied, MemoryLimit, StartFailed, TimeLimit
 from avatarlab.service.settings import Settings
 
@@ -98,6 +98,17 @@ async def test_orders_are_made_one_after_the_other_by_one_process(tmp_path):
     assert first.made_by["threads"] == "1" and first.files == {"avatar.glb": "model/gltf-binary"}
     assert [(one.stage, one.percent) for one in far] == [("fit", 25), ("export", 90)] * 2
     assert (tmp_path / "avatar.glb").read_bytes() == b"glTF" and not child.ready and child.pid is None
+
+
+@pytest.mark.parametrize("word", ["flood", "flood=deep"])
+@in_loop
+async def test_a_child_that_talks_between_two_orders_is_ended_and_another_started(tmp_path, word):
+    async with living() as child:
+        await child.make(order(tmp_path, word), deaf)
+        life = child._life
+        await until(lambda: child.ready and child.pid != life.pid, "another child")
+        assert not life.alive and life.said.qsize() <= WORDS + 1
+        await child.make(order(tmp_path), deaf)
 
 
 @in_loop

@@ -1,12 +1,13 @@
 """Failed jobs are told of, once each, by whoever comes to it first."""
 
 import asyncio
+import time
 import uuid
 
 import pytest
 
 from avatarlab.service.bull import BullQueue
-from avatarlab.service.failures import STALLED, Failures, reason_of
+from avatarlab.service.failures import LOOK_AGAIN_S, STALLED, Failures, reason_of
 from avatarlab.service.jobs import AvatarJob, Unavailable
 from avatarlab.service.settings import Settings
 
@@ -17,13 +18,16 @@ class Told:
     """Stands where the processor does; ``away`` ids cannot be told of now."""
 
     def __init__(self):
-        self.told, self.away = [], set()
+        self.told, self.away, self.deleted = [], set(), set()
 
     async def failed(self, id, data, reason):
         await asyncio.sleep(0.01)
         if id in self.away:
             raise Unavailable("the storage is away")
+        if id in self.deleted:
+            return False
         self.told.append((id, data["subject"], reason))
+        return True
 
 
 def run(redis_server, story):
@@ -92,6 +96,28 @@ def test_a_later_sweep_looks_at_what_failed_since_and_shortly_before(redis_serve
         return await failures.sweep(), await Failures(queue.jobs, told).sweep()
 
     assert run(redis_server, story) == (1, 1)
+
+
+def test_all_are_looked_at_again_in_a_while_for_clocks_may_be_wrong(redis_server):
+    async def story(queue, told, failures):
+        await failures.sweep()
+        await fail(queue, "by a worker of the year 1970", at_ms=1)
+        now = await failures.sweep()
+        failures._all_s = time.monotonic() - LOOK_AGAIN_S - 1
+        return now, await failures.sweep(), await failures.sweep()
+
+    assert run(redis_server, story) == (0, 1, 0)
+
+
+def test_a_failed_job_that_was_deleted_leaves_the_queue_with_all_its_data(redis_server):
+    async def story(queue, told, failures):
+        deleted, other = await fail(queue, "no person", "no person")
+        told.deleted = {deleted}
+        swept = await failures.sweep()
+        left = await queue.jobs.client.exists(queue.jobs.toKey(deleted))
+        return swept, left, await queue.find(deleted), (await queue.find(other)).state, len(told.told)
+
+    assert run(redis_server, story) == (1, 0, None, "failed", 1)
 
 
 def test_a_job_that_is_gone_is_not_brought_back_as_a_ghost(redis_server):

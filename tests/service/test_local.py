@@ -1,6 +1,7 @@
 """Tests of the embedded service as a command: its address, its doors, its ends, and that no job is lost by them."""
 
 import io
+import json
 import os
 import signal
 import stat
@@ -133,8 +134,12 @@ def test_killed_over_and_over_by_one_job_it_fails_that_job(tmp_path):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("subject", "state"), [("seconds=1.5", "completed"), ("seconds=60", "active")])
-def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject, state):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("subject", "left", "state"),
+    [("seconds=1.5", ("completed", 1), "completed"), ("seconds=60", ("waiting", 0), "active")],
+)
+def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject, left, state, number):
     folder = tmp_path / "avatars"
     with LocalProcess(folder) as one:
         client = one.client()
@@ -142,10 +147,13 @@ def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject,
         until(client, id, "active")
         time.sleep(0.2)
         start = time.monotonic()
-        os.killpg(one.process.pid, signal.SIGINT)
+        os.killpg(one.process.pid, number)
         status, out, errors = one.ended()
         spent = time.monotonic() - start
     assert status == 0 and spent < 12 and "Stopped" in out and "Traceback" not in errors, errors
+    assert "job.retried" not in errors, "it is nobody's fault"
+    record = json.loads((folder / "jobs" / f"{id}.json").read_text())
+    assert (record["state"], record["tries"]) == left
     with LocalProcess(folder) as two, two.client() as client:
         assert until(client, id, state)
 

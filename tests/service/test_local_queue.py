@@ -275,6 +275,24 @@ def test_a_job_deleted_in_work_leaves_nothing(house):
     ran(main())
 
 
+@pytest.mark.parametrize("state", ["active", "waiting"])
+def test_a_job_deleted_in_work_leaves_nothing_even_where_the_process_died_then(house, state):
+    """Killed over it, or stopped before it was done; its callback is one that is not allowed any more."""
+    id, now = new(), time.time()
+    house.queue()
+    record = Record(id=id, job=job("Anna", callback_url="https://10.0.0.1/"), state=state, added=now, deleted=now)
+    (house.folder / "jobs" / f"{id}.json").write_text(record.model_dump_json())
+    for key in (f"avatars/{id}/avatar.glb", f"photos/{id}/front-1.jpg"):
+        house.storage.write(key, PNG, "image/png")
+
+    async def main():
+        async with house.working() as queue:
+            return await queue.find(id)
+
+    assert ran(main()) is None and "Anna" not in json.dumps(house.record(id))
+    assert house.storage.keys(f"avatars/{id}/") == house.storage.keys(f"photos/{id}/") == []
+
+
 def test_old_marks_go_and_unreadable_records_are_left_alone(house, caplog):
     old, odd = new(), new()
     house.queue()

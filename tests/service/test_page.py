@@ -301,6 +301,8 @@ def test_a_failed_job_says_why_and_the_form_is_kept(browse, room):
     room.be(room.job(), "failed", reason="front: no person was found in <b>it</b>")
     shown(page, "sorry")
     assert page.get_by_role("alert").inner_text() == "Front: no person was found in <b>it</b>."
+    boxes = [one.bounding_box() for one in page.locator("#sorry .buttons > *").all()]
+    assert len(boxes) == 2 and boxes[0]["y"] == boxes[1]["y"] and boxes[0]["height"] == boxes[1]["height"]
     page.get_by_role("link", name="Back to the form").click()
     assert page.get_by_label("Name").input_value() == "Berta" and "job" not in page.url
 

@@ -300,12 +300,33 @@ def test_a_failure_whose_manifest_is_there_is_a_success(bench):
 def test_a_caller_whose_job_is_wrong_is_told_where_it_can_be(bench):
     bench.failed({"subject": "anna", "callback_url": URL, "stature_cm": 1.7, "no": "field"})
     assert [event.type for event, _ in bench.announced] == ["avatar.failed"]
-    for data in (DATA, None, [], {"callback_url": URL}, DATA | {"callback_url": "file:///etc/passwd"}):
+    bench.failed({"callback_url": URL, "subject": 7})
+    assert [(event.subject, url) for event, url in bench.announced] == [("anna", URL), ("", URL)]
+    for data in (DATA, None, [], {"callback_url": 7}, DATA | {"callback_url": "file:///etc/passwd"}):
         bench.failed(data)
     bench.failed(DATA | {"callback_url": URL}, id="../x")
     bench.forgotten_at = 0
     bench.failed(DATA | {"callback_url": URL})
-    assert len(bench.announced) == 1
+    assert len(bench.announced) == 2
+
+
+def test_a_failed_job_may_be_kept_unless_it_was_deleted(bench):
+    async def kept(data):
+        return await bench.processor.failed(bench.id, data, "why")
+
+    assert [bench.loop.run(kept(data)) for data in (DATA, {}, DATA | {"callback_url": URL})] == [True] * 3
+    bench.forgotten_at = 0
+    assert [bench.loop.run(kept(data)) for data in (DATA, {}, DATA | {"callback_url": URL})] == [False] * 3
+
+
+def test_of_a_deleted_job_photos_that_came_too_late_go_too(bench):
+    """A POST was storing them while the DELETE came; what its callback's address is does not matter any more."""
+    late, other = f"photos/{bench.id}/front-1.jpg", f"photos/{uuid.uuid4()}/front-1.jpg"
+    for key in (late, other):
+        bench.storage.write(key, b"x", "image/jpeg")
+    bench.forgotten_at = 1
+    assert bench.process(callback_url="https://10.0.0.1/") == {"deleted": True}
+    assert bench.storage.read(late) is None and bench.storage.read(other) == b"x"
 
 
 def test_a_manifest_that_nobody_can_read_is_made_anew(bench):

@@ -1,5 +1,6 @@
 """Temporary folders: private, removed whatever happens, and those of killed processes at the next start only."""
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -60,3 +61,22 @@ def test_a_sweep_follows_no_links_and_touches_nothing_else(tmp_path):
     (tmp_path / "avatarlab-works").mkdir()
     scratch = Scratch(tmp_path)
     assert scratch.sweep() == 0 and (treasure / "owner").exists() and len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_removal_that_is_broken_off_is_gone_on_with_at_another_start(tmp_path, monkeypatch):
+    """The owner's file goes last, or nobody would know the photos for what they are."""
+    left = tmp_path / "avatarlab-work-left"
+    (left / "photos").mkdir(parents=True)
+    (left / "owner").touch()
+    scratch, real = Scratch(tmp_path), shutil.rmtree
+
+    def broken_off(path, **given):
+        real(path, **given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        scratch.sweep()
+    monkeypatch.undo()
+    assert [path.name for path in left.iterdir()] == ["owner"]
+    assert scratch.sweep() == 1 and not left.exists()

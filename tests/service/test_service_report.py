@@ -29,6 +29,7 @@ def test_it_says_what_the_notebook_says(text):
         *("Measurements (iso8559)", "What the photos leave open", "The skin", "What to know"),
     ):
         assert f"<h2>{title}" in text, title
+    assert "<td>as given</td>" in text and "<td>stature</td>" in text
     assert "IoU 0.9" in text and "front photo" not in re.sub(r'src="[^"]*"', "", text)
     assert len(text) < 1_500_000
 

@@ -107,6 +107,28 @@ def test_a_job_deleted_while_it_is_made_leaves_nothing(shop):
     assert shop.run(shop.queue.forgotten(id))
 
 
+def test_a_job_deleted_while_it_is_made_and_refused_leaves_the_queue(shop):
+    """Its name and its statures would stay there for two weeks."""
+    id = shop.submit("seconds=0.7 refuse deleted")
+    until(lambda: "seconds=0.7 refuse deleted" in shop.made(), 10)
+    assert shop.run(shop.queue.forget(id))
+    with shop.redis.client() as client:
+        until(lambda: not client.exists(f"bull:{shop.name}:{id}"), 10, "gone from the queue")
+    assert shop.callbacks(id) == []
+
+
+def test_a_failed_job_that_an_operator_has_tried_again_is_told_of_as_completed(shop):
+    id = shop.submit("refuse at first")
+    shop.wait(id, "failed")
+    until(lambda: shop.told(id) == ["avatar.failed"], 20, "told that it failed")
+    job = shop.run(shop.queue.jobs.getJob(id))
+    shop.run(job.updateData(job.data | {"subject": "well then"}))
+    shop.run(job.retry("failed", {"resetAttemptsMade": True}))
+    shop.wait(id)
+    until(lambda: len(shop.told(id)) == 2, 20, "told that it is done")
+    assert shop.told(id) == ["avatar.failed", "avatar.completed"] and shop.whole(id).job.subject == "well then"
+
+
 def test_node_sees_progress_results_and_precise_refusals(shop, npm):
     ids = {name: str(uuid.uuid4()) for name in ("good", "bug", "typo", "metres", "upper")}
     ids["upper"] = ids["upper"].upper()

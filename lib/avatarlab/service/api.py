@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from avatarlab import __version__
 from avatarlab.errors import InputError
-from avatarlab.service import answers, pages
+from avatarlab.service import answers, journal, pages
 from avatarlab.service.access import Bearer, tokens
 from avatarlab.service.callbacks import read_secrets
 from avatarlab.service.described import body, describe, refusals
@@ -28,6 +28,7 @@ from avatarlab.service.middleware import Counted, Guarded, Limited, Startup
 from avatarlab.service.pressure import Probe, Uploads, room, within
 from avatarlab.service.queues import Queue
 from avatarlab.service.results import Accepted, Avatar, Avatars
+from avatarlab.service.scratch import Scratch
 from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import Storage, open_storage
 from avatarlab.service.uploads import reading
@@ -136,6 +137,7 @@ def build(opening: Opening) -> FastAPI:
                 furnish(app, settings, storage, queue)
                 yield
                 app.state.avatars.afterwards.stop()
+                app.state.scratch.close()
         except InputError as error:
             app.state.fault = str(error)
             raise
@@ -165,7 +167,8 @@ def furnish(app: FastAPI, settings: Settings, storage: Storage, queue: Queue) ->
     except ValueError as error:
         raise InputError(str(error)) from None
     state.limit_bytes = settings.upload_mb * 1_000_000
-    state.uploads = Uploads()
+    state.uploads, state.scratch = Uploads(), Scratch()
+    state.scratch.sweep()
     state.avatars = Avatars(settings, storage, queue)
     state.probes = {"queue": Probe(queue.ready), "storage": Probe(lambda: asyncio.to_thread(storage.ready))}
 
@@ -185,6 +188,7 @@ async def from_environment() -> AsyncIterator[tuple[Settings, Storage, Queue]]:
     """The parts that the settings name."""
     from avatarlab.service.bull import BullQueue  # where Redis is; the embedded service does without
 
+    journal.set_up()
     settings = read()
     tokens(settings)
     try:

@@ -121,14 +121,14 @@ class BullQueue:
     async def forget(self, id: str) -> bool:
         """Mark a job as deleted for ``FORGET_S`` and take it out of the queue; True where a worker holds it now.
 
-        Its callbacks that are still to be delivered go too.
+        Its callbacks go too, delivered or not, but for one that is being made: that counts as held.
         """
+        events = [Event(type=type, id=id, subject="", url="") for type in ("avatar.completed", "avatar.failed")]
         async with self._asked():
             await self._client.set(self._forgotten_key(id), 1, ex=FORGET_S)
             free = await self.jobs.remove(id)
-            for type in ("avatar.completed", "avatar.failed"):
-                await self._callbacks.remove(Event(type=type, id=id, subject="", url="").key)
-        return not free
+            gone = [await self._callbacks.remove(event.key) for event in events]
+        return not (free and all(gone))
 
     async def forgotten(self, id: str) -> bool:
         """Whether a job was deleted."""

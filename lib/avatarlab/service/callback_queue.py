@@ -6,6 +6,7 @@ Redis, so the schedule goes on where it was, whichever worker is alive then.
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from avatarlab.service.bull import asked, connection, let_go
 from avatarlab.service.callbacks import Answer, Caller, delay_s
 from avatarlab.service.jobs import Event
-from avatarlab.service.journal import note, warn
+from avatarlab.service.journal import note, warn, warn_seldom
 from avatarlab.service.settings import Settings
 
 CONCURRENCY = 8
@@ -28,6 +29,8 @@ ANNOUNCE_S = 60.0
 """Longest wait for a Redis that is away; then the job itself is tried again."""
 KEEP_S, KEEP_FAILED_S = 30 * 86_400, 90 * 86_400
 """The id of a callback already made is what keeps it from being made again, so it outlives any job."""
+KEEP_MOST = 100_000
+"""Of each kind, and no more: a month of a busy service would fill a Redis."""
 MAX_STALLED = 1000
 """Workers that die during a call (a restart each day) are no reason to give a callback up."""
 BACKOFF = "standard-webhooks"
@@ -69,8 +72,8 @@ class CallbackQueue:
             "jobId": event.key,
             "attempts": len(self.delays_s) + 1,
             "backoff": {"type": BACKOFF},
-            "removeOnComplete": {"age": KEEP_S},
-            "removeOnFail": {"age": KEEP_FAILED_S},
+            "removeOnComplete": {"age": KEEP_S, "count": KEEP_MOST},
+            "removeOnFail": {"age": KEEP_FAILED_S, "count": KEEP_MOST},
             "stackTraceLimit": 0,
         }
         async with asked(ANNOUNCE_S):
@@ -108,7 +111,7 @@ class CallbackQueue:
             "settings": {"backoffStrategy": lambda tries, _, error, __: wait_ms(tries, error, self.delays_s)},
         }
         worker = bullmq.Worker(self.settings.callback_queue, self._process, options)
-        worker.on("error", lambda error, *_: warn("callbacks.error", kind=type(error).__name__))
+        worker.on("error", lambda error, *_: warn_seldom("callbacks.error", type(error).__name__))
         return worker
 
     async def _process(self, job: bullmq.Job, token: str) -> dict:
@@ -116,7 +119,9 @@ class CallbackQueue:
             event, url = Event.model_validate(job.data["event"]), str(job.data["url"])
         except (ValidationError, KeyError, TypeError):
             raise bullmq.UnrecoverableError("not a callback of this service") from None
-        host = url.partition("://")[2].partition("/")[0].lower()
+        if event.type == "avatar.failed" and await self._outlived(event, job):
+            raise bullmq.UnrecoverableError("the avatar was made after all, and its callback says so")
+        host = re.split("[/?#]", url.partition("://")[2])[0].lower()
         if self.calling[host] >= SHARE:
             await job.moveToDelayed(round(1000 * (time.time() + random.uniform(*PUT_OFF_S))), token)
             raise bullmq.DelayedError
@@ -127,6 +132,12 @@ class CallbackQueue:
         if answer.kind != "delivered":
             raise bullmq.UnrecoverableError(answer.reason)
         return {"status": answer.status}
+
+    async def _outlived(self, event: Event, job: bullmq.Job) -> bool:
+        """Whether a failed job was tried again by an operator and announced as completed since."""
+        key = event.model_copy(update={"type": "avatar.completed"}).key
+        later = await bullmq.Job.fromId(self.queue, key)
+        return bool(later) and later.timestamp >= job.timestamp
 
     async def _call(self, event: Event, url: str, host: str) -> Answer:
         self.calling[host] += 1

@@ -28,7 +28,8 @@ from avatarlab.service.settings import Settings
 START_LIMIT_S = 120.0
 """Longest that a child may load; some seconds on a quiet machine."""
 WATCH_S = 0.1
-LINE_BYTES = 1_000_000
+LINE_BYTES, WORDS = 1_000_000, 10_000
+"""Longest line, and most of them that nobody has heard yet: a child that says more has lost its mind."""
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Made)
 
@@ -63,9 +64,9 @@ class _Life:
         self._writer = writer
         writer.write(json.dumps(self.first).encode() + b"\n")
         try:
-            while line := await reader.readline():
+            while self.said.qsize() < WORDS and (line := await reader.readline()):
                 self.said.put_nowait(dict(json.loads(line)))
-        except (OSError, ValueError, TypeError):  # cut off, or no line of ours: it has lost its mind
+        except (OSError, ValueError, TypeError, RecursionError):  # cut off, or no line of ours
             pass
         finally:
             self.kill()

@@ -10,19 +10,25 @@ import time
 from collections.abc import Callable
 
 import bullmq
+from bullmq.backoffs import Backoffs
 from redis.exceptions import RedisError
 
 from avatarlab.errors import InputError
 from avatarlab.service import metrics
-from avatarlab.service.bull import REMOVE, connection, let_go
+from avatarlab.service.bull import OPTIONS, REMOVE, connection, let_go
 from avatarlab.service.jobs import Progress
-from avatarlab.service.journal import note, warn
+from avatarlab.service.journal import note, warn, warn_seldom
 from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.settings import Settings
 
 WAIT_MS, LONGEST_WAIT_MS = 2000, 60_000
-GIVE_UP_MS = 3 * 86_400_000
-"""A job this old (ms) that still finds something away uses up its attempts."""
+GIVE_UP_WAITS = 3 * 86_400_000 // LONGEST_WAIT_MS
+"""A job that has waited so often, which is three days or more, and still finds something away uses up its attempts.
+
+Not by its age: that would be zero patience for one that was long in the queue, or whose producer's clock is wrong.
+"""
+STACKS = 3
+"""Tracebacks kept of a job."""
 AGAIN_S = 1.0
 POLL_S, LAST_WORD_S = 0.05, 3.0
 """At the end: how long Redis may take to note that a job is done; if not, another worker finds it done."""
@@ -75,13 +81,17 @@ class Desk:
 
     def _opened(self) -> bullmq.Worker:
         worker = bullmq.Worker(self._settings.queue, self._process, options(self._settings))
-        worker.on("error", lambda error, *_: warn("queue.error", kind=type(error).__name__, text=error))
+        worker.on("error", lambda error, *_: warn_seldom("queue.error", type(error).__name__, text=error))
+        worker.on("active", _mend)
         worker.on("stalled", _stalled)
         worker.on("failed", self._failed)
         return worker
 
     async def _process(self, job: bullmq.Job, token: str) -> dict:
-        """One job, in BullMQ's words: what cannot succeed is not tried again, what is not the job's fault waits."""
+        """One job, in BullMQ's words: what cannot succeed is not tried again, what is not the job's fault waits.
+
+        Once it is done, a Redis that fails to note so is a reason to look again, and not to call the job failed.
+        """
         self.busy = True
         note("job.taken", job=job.id, run=job.attemptsStarted, stalls=job.stalledCounter)
 
@@ -90,13 +100,14 @@ class Desk:
 
         try:
             summary = await self._processor.process(str(job.id), job.data, tell)
+            job.opts["attempts"] = max(job.opts["attempts"] or 1, job.attemptsMade + 2)
             if summary.get("deleted"):
                 job.opts["removeOnComplete"] = True
             return summary
         except InputError as error:
             raise Refused(str(error)) from None
         except Exception as error:
-            if not _surroundings(error) or time.time() * 1000 - job.timestamp > GIVE_UP_MS:
+            if not _surroundings(error) or _waits(job) > GIVE_UP_WAITS:
                 raise
             await self._wait(job, token, error)
             raise bullmq.DelayedError() from None
@@ -104,8 +115,7 @@ class Desk:
             self.busy = False
 
     async def _wait(self, job: bullmq.Job, token: str, error: Exception) -> None:
-        runs = max(job.attemptsStarted - job.attemptsMade - 1, 0)
-        wait_ms = min(WAIT_MS * 2 ** min(runs, 10), LONGEST_WAIT_MS)
+        wait_ms = min(WAIT_MS * 2 ** min(_waits(job), 10), LONGEST_WAIT_MS)
         warn("job.waits", job=job.id, kind=type(error).__name__, text=error, seconds=wait_ms / 1000)
         more = {"skipAttempt": True, "fieldsToUpdate": {"failedReason": str(error)}}
         await job.backend.moveToDelayed(job.id, round(time.time() * 1000), wait_ms, token, more)
@@ -138,6 +148,26 @@ class Desk:
     async def _close(self) -> None:
         if self._worker and not await let_go(self._worker, self._worker.opts["connection"]):
             warn("desk.unclosed")
+
+
+def _waits(job: bullmq.Job) -> int:
+    return max(job.attemptsStarted - job.attemptsMade - 1, 0)
+
+
+def _mend(job: bullmq.Job, *_) -> None:
+    """Replace what a producer may have written and bullmq 3.4.4 stumbles over while it notes a failure: for ever.
+
+    A failed job is kept whatever its producer said: it is told of from there, and perhaps not at once.
+    """
+    backoff, opts = job.opts.get("backoff"), job.opts
+    known = isinstance(backoff, dict) and backoff.get("type") in Backoffs.builtin_strategies
+    if backoff and not (known and isinstance(backoff.get("delay"), int | float)):
+        opts["backoff"] = OPTIONS["backoff"]
+    if not isinstance(opts["attempts"], int | float):
+        opts["attempts"] = OPTIONS["attempts"]
+    if opts.get("removeOnFail") is not False:
+        opts["removeOnFail"] = REMOVE["removeOnFail"]
+    opts["stackTraceLimit"] = STACKS
 
 
 def _surroundings(error: Exception) -> bool:

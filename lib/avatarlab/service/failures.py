@@ -19,6 +19,9 @@ MARK = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSET', KEY
 """Never makes a hash: one without a job would keep its id from being used again."""
 LOOK_BACK_MS = 3_600_000
 """A sweep after the first looks at jobs failed since the last one, and this long before: clocks of workers differ."""
+LOOK_AGAIN_S = 6 * 3600
+"""How often a sweep looks at all failed jobs: a worker's clock may be wrong by more than that."""
+CHUNK = 1000
 STALLED = "job stalled more than allowable limit"
 
 
@@ -34,14 +37,16 @@ class Failures:
 
     def __init__(self, jobs: Jobs, processor: Processor):
         self._jobs, self._processor = jobs, processor
-        self._since_ms = 0
+        self._since_ms, self._all_s = 0, time.monotonic()
 
     async def tell(self, job: Job) -> bool:
         """Have a failed job announced, unless that was done; True if it was done now."""
         key = self._jobs.toKey(job.id)
         if await self._jobs.client.hexists(key, TOLD):
             return False
-        await self._processor.failed(job.id, job.data, reason_of(job.failedReason))
+        if not await self._processor.failed(job.id, job.data, reason_of(job.failedReason)):
+            await self._jobs.remove(job.id)
+            return False
         await self._jobs.client.eval(MARK, 1, key, TOLD)
         note("failure.settled", job=job.id)
         return True
@@ -49,6 +54,8 @@ class Failures:
     async def sweep(self) -> int:
         """Tell what was not told; return how many. What cannot be told now stays for the next sweep."""
         began_ms = round(time.time() * 1000)
+        if time.monotonic() - self._all_s > LOOK_AGAIN_S:
+            self._since_ms, self._all_s = 0, time.monotonic()
         ids = await self._jobs.client.zrangebyscore(self._jobs.toKey("failed"), self._since_ms, "+inf")
         told, complete = 0, True
         for id in await self._untold(ids):
@@ -63,7 +70,11 @@ class Failures:
         return told
 
     async def _untold(self, ids: list[str]) -> list[Any]:
-        async with self._jobs.client.pipeline(transaction=False) as asked:
-            for id in ids:
-                asked.hexists(self._jobs.toKey(id), TOLD)
-            return [id for id, told in zip(ids, await asked.execute(), strict=True) if not told]
+        found = []
+        for begin in range(0, len(ids), CHUNK):
+            async with self._jobs.client.pipeline(transaction=False) as asked:
+                for id in ids[begin : begin + CHUNK]:
+                    asked.hexists(self._jobs.toKey(id), TOLD)
+                told = await asked.execute()
+            found += [id for id, known in zip(ids[begin : begin + CHUNK], told, strict=True) if not known]
+        return found

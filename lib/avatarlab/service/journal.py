@@ -6,6 +6,9 @@ import sys
 import time
 
 LOG = logging.getLogger("avatarlab.service")
+QUIET_S = 10.0
+"""How often the same trouble of a server that is asked ten times a second is worth a line (s)."""
+_LAST: dict[tuple[str, str], tuple[float, int]] = {}
 
 
 def line(event: str, **fields) -> str:
@@ -30,6 +33,17 @@ def note(event: str, **fields) -> None:
 def warn(event: str, **fields) -> None:
     """Log what somebody may have to look at."""
     LOG.warning(line(event, **fields))
+
+
+def warn_seldom(event: str, kind: str, **fields) -> None:
+    """``warn``, but at most one line of an event and kind in ``QUIET_S``; ``more`` counts those left out before it."""
+    now = time.monotonic()
+    last, more = _LAST.get((event, kind), (-QUIET_S, 0))
+    if now - last < QUIET_S:
+        _LAST[event, kind] = last, more + 1
+        return
+    _LAST[event, kind] = now, 0
+    warn(event, kind=kind, **fields, more=more or None)
 
 
 def set_up() -> None:

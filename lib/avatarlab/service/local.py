@@ -18,6 +18,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -54,7 +55,10 @@ class Secrets:
 
 
 class Server(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and ends when told to without raising the signal again.
+
+    As uvicorn does, which cancels whatever comes after it: here the end of the job in work.
+    """
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]):
         super().__init__(config)
@@ -65,6 +69,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._listening()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End; a second signal does not wait for open connections."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def app_of(settings: Settings, storage: FolderStorage, queue: LocalQueue) -> FastAPI:
@@ -180,7 +189,7 @@ def _door(port: int):
 
 def _greet(folder: Path, browse: bool) -> Callable[[str], None]:
     def listening(address: str) -> None:
-        sys.stdout.write(f"{address}\nOpen it in a browser; end with Ctrl-C. Files are in {folder}.\n")
+        sys.stdout.write(f"{address}\nOpen it in a browser; end with Ctrl-C. Files are in {folder.resolve()}.\n")
         sys.stdout.flush()
         if browse:
             webbrowser.open(_opener(folder, address).as_uri())
@@ -213,8 +222,9 @@ def main(argv: list[str] | None = None, load: Load = load_models) -> int:
         text = str(error)
         sys.stderr.write(f"{text}{BODY_REMEDY if 'no such file' in text and '`' not in text else ''}\n")
         return 1
-    except KeyboardInterrupt:
-        sys.stdout.write("Stopped; unfinished jobs go on at the next start.\n")
+    except KeyboardInterrupt:  # while the models load, or a second one
+        pass
+    sys.stdout.write("Stopped; unfinished jobs go on at the next start.\n")
     return 0
 
 

@@ -102,10 +102,18 @@ class LocalQueue:
     async def start(self) -> None:
         """Take up what was left unfinished, then whatever comes."""
         for record in self._records.values():
-            if record.state == "active" and not record.deleted:
+            if record.deleted and record.job:
+                await self._buried(record)
+            elif record.state == "active" and not record.deleted:
                 await self._taken_up(record)
         work = [self._work() for _ in range(self._count)]
         self._tasks = [asyncio.create_task(one) for one in (*work, self._call())]
+
+    async def _buried(self, record: Record) -> None:
+        """Remove what a former run left of a job that was deleted in its hands."""
+        with contextlib.suppress(Unavailable):
+            await self._processor.process(record.id, record.job.model_dump(mode="json"), self._tell(record.id))
+            self._bury(record)
 
     async def _taken_up(self, record: Record) -> None:
         note("job.again", job=record.id, run=record.tries)

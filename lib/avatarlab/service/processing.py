@@ -22,6 +22,7 @@ from avatarlab.service.child import Children, Making
 from avatarlab.service.guard import read_url
 from avatarlab.service.jobs import (
     MANIFEST,
+    PHOTOS,
     AvatarJob,
     Event,
     File,
@@ -101,10 +102,10 @@ class Processor:
         if job_id(id) != id:
             raise InputError(f"id: got {id!r}, expected it in lower case.")
         job = read_job(data)
-        if job.callback_url:
-            read_url(job.callback_url, self._settings)
         if await self._forgotten(id):
             return await self._erased(id)
+        if job.callback_url:
+            read_url(job.callback_url, self._settings)
         if known := await self._known(id, job):
             return await self._ended(known, {}, "known")
         latest = _Latest(tell)
@@ -217,22 +218,26 @@ class Processor:
         return f"{self._settings.api_base_url.rstrip('/')}/avatars/{id}"
 
     async def _erased(self, id: str) -> tuple[str, dict]:
-        """Take back what this or an earlier run wrote of a deleted job."""
-        keys = await asyncio.to_thread(self._storage.keys, result_key(id))
-        await asyncio.to_thread(self._storage.delete, keys)
+        """Take back what this or an earlier run wrote of a deleted job, and photos that came while it was deleted."""
+        for prefix in (result_key(id), f"{PHOTOS}/{id}/"):
+            keys = await asyncio.to_thread(self._storage.keys, prefix)
+            await asyncio.to_thread(self._storage.delete, keys)
         return "deleted", {"deleted": True}
 
-    async def failed(self, id: str, data: Any, reason: str) -> None:
+    async def failed(self, id: str, data: Any, reason: str) -> bool:
         """Announce that a job failed for good; where its manifest is there after all, that it is done.
 
-        To be called once the queue has the job among the failed, and again where that is in doubt.
+        To be called once the queue has the job among the failed, and again where that is in doubt. False: the job was
+        deleted, nobody is told, and the queue should not keep it.
         """
+        if await self._forgotten(id):
+            return False
         subject, url = _caller(data)
         try:
-            if not url or job_id(id) != id or await self._forgotten(id):
-                return
+            if not url or job_id(id) != id:
+                return True
         except InputError:
-            return
+            return True
         manifest = await self._manifest(id)
         if manifest and manifest.job == _job(data):
             event = self._completed(manifest)
@@ -241,6 +246,7 @@ class Processor:
                 type="avatar.failed", id=id, subject=subject, url=self._url(id), reason=reason[:MAX_REASON]
             )
         await self._announce(event, url)
+        return True
 
 
 def surroundings(error: Exception) -> bool:
@@ -258,11 +264,12 @@ def _job(data: Any) -> AvatarJob | None:
 
 
 def _caller(data: Any) -> tuple[str, str | None]:
-    """Subject and callback of a job whose other fields may be wrong; no callback where these are."""
+    """Subject and callback of a job whose other fields may be wrong, each empty where it is wrong itself."""
     asked = data if isinstance(data, Mapping) else {}
-    told = {name: asked.get(name) for name in ("subject", "callback_url")}
-    job = _job({**told, "front_key": "any", "stature_cm": 170})
-    return (job.subject, job.callback_url) if job else ("", None)
+    right = {"subject": "any", "front_key": "any", "stature_cm": 170}
+    named = _job(right | {"subject": asked.get("subject")})
+    reached = _job(right | {"callback_url": asked.get("callback_url")})
+    return (named.subject if named else "", reached.callback_url if reached else None)
 
 
 async def _timed(work: Awaitable[None]) -> float:

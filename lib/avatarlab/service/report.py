@@ -132,14 +132,16 @@ def _cm(value: float | None) -> str:
 
 
 def _between(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f}"
+    if interval is None:
+        return ""
+    return "as given" if interval[0] == interval[1] else f"{interval[0]:.1f} to {interval[1]:.1f}"
 
 
 def _open(told: Told) -> str:
     quality = told.result.quality
     words = (
-        f"Intervals are {'' if quality.calibrated else 'not '}calibrated on people whose tapes are known. What was not in "
-        "the picture is as wide as the population of that stature, and is withheld with a reason."
+        f"Intervals are {'' if quality.calibrated else 'not '}calibrated on people whose tapes are known. What the photos "
+        "show little of stays nearly as wide as in the population of that stature, and what they cannot know is withheld."
     )
     names = [name for name in quality.tape_sd_cm if name != "stature"]
     figure, axes = plt.subplots(figsize=(9, 4.5))

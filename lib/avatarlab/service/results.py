@@ -131,17 +131,24 @@ class Avatars:
             raise refused(404, "no avatar of this id.", "id")
         jobs = [one.job for one in (ticket, manifest) if one and one.job]
         keys = {*keys, *(key for job in jobs for key in job.photo_keys.values() if _own(id, key))}
+        keys |= {result_key(id, name) for name in (*(manifest.files if manifest else ()), MANIFEST)}
         held = await within(self.queue.forget(id))
+        left = keys
         try:
             await run_in_threadpool(self.storage.delete, keys | {*await run_in_threadpool(self._keys, id)})
-        except Unavailable:
-            self.afterwards.do(lambda: self._removed(keys))
-            raise
+            left = {key for key in keys if key.startswith((f"{PHOTOS}/{id}/", result_key(id)))}
+        finally:
+            self.afterwards.do(lambda: self._removed(id, left))
         return held
 
-    async def _removed(self, keys: set[str]) -> bool:
-        await run_in_threadpool(self.storage.delete, keys)
-        return True
+    async def _removed(self, id: str, keys: set[str]) -> bool:
+        """Once more: a worker or a POST may have been in the midst of it, the storage away, its list behind the times.
+
+        A producer's own key is deleted once: there may be another photo under it by now.
+        """
+        held = await within(self.queue.forget(id))
+        await run_in_threadpool(self.storage.delete, keys | {*await run_in_threadpool(self._keys, id)})
+        return not held
 
     def _keys(self, id: str) -> list[str]:
         return [*self.storage.keys(f"{PHOTOS}/{id}/"), *self.storage.keys(result_key(id))]

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX, NEW = "avatarlab-work-", "avatarlab-new-"
@@ -53,12 +53,21 @@ def _removed(path: Path) -> bool:
             return False
         with open(path / OWNER) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
+            _clear(path)
             return True
     except OSError:  # its owner lives, or another sweep was faster
         return False
 
 
-def _remove(root: Path, lock) -> None:
+def _clear(root: Path) -> None:
+    """Remove a folder, what tells its owner last: killed in the midst of it, the rest is swept at another start."""
+    for folder in root.iterdir():
+        if folder.name != OWNER:
+            shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(root, ignore_errors=True)
+
+
+def _remove(root: Path, lock) -> None:
+    with suppress(OSError):
+        _clear(root)
     lock.close()

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import secrets
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,8 +56,8 @@ async def reading(request: Request, settings: Settings) -> AsyncIterator[Asked]:
     if kind == "application/json":
         yield _asked(await _json(request), [], settings)
     elif kind == "multipart/form-data":
-        with tempfile.TemporaryDirectory(prefix="avatar-upload-") as folder:
-            yield await _form(request, Path(folder), settings)
+        with request.app.state.scratch.folder() as folder:
+            yield await _form(request, folder, settings)
     else:
         raise refused(415, "send multipart/form-data with photos, or application/json with keys.", "Content-Type")
 
