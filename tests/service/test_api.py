@@ -622,7 +622,8 @@ def started(tmp_path, *words, **env):
      ({"API_TOKENS": TOKEN, "WEBHOOK_SECRET": "secret-7", **S3}, "WEBHOOK_SECRET: expected"),
      ({"API_TOKENS": TOKEN, "CALLBACK_ORIGINS": "secret-7", **S3}, "CALLBACK_ORIGINS: expected"),
      ({"API_TOKENS": TOKEN, "REDIS_URL": "secret-7", **S3}, "REDIS_URL: expected"),
-     ({"API_TOKENS": TOKEN, "S3_ENDPOINT": "ftp://u:secret-7@x", **S3}, "S3_ENDPOINT, ")],
+     ({"API_TOKENS": TOKEN, "S3_ENDPOINT": "ftp://u:secret-7@x", **S3}, "S3_ENDPOINT, "),
+     ({"API_TOKENS": TOKEN, "S3_ENDPOINT": "http://[::1", **S3}, "S3_ENDPOINT, ")],
 )  # fmt: skip
 def test_it_says_in_one_line_why_it_does_not_start(tmp_path, monkeypatch, env, words):
     for field in Settings.model_fields.values():

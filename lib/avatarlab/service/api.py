@@ -161,11 +161,8 @@ def furnish(app: FastAPI, settings: Settings, storage: Storage, queue: Queue) ->
     """Give ``app`` what its routes use; InputError where the settings let nobody in."""
     state = app.state
     state.tokens = tokens(settings)
-    try:
-        origins(settings.callback_origins)
-        read_secrets(settings.webhook_secret.get_secret_value())
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    origins(settings.callback_origins)
+    read_secrets(settings.webhook_secret.get_secret_value())
     state.limit_bytes = settings.upload_mb * 1_000_000
     state.uploads, state.scratch = Uploads(), Scratch()
     state.scratch.sweep()
@@ -191,11 +188,7 @@ async def from_environment() -> AsyncIterator[tuple[Settings, Storage, Queue]]:
     journal.set_up()
     settings = read()
     tokens(settings)
-    try:
-        storage = open_storage(settings)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    queue = BullQueue(settings)
+    storage, queue = open_storage(settings), BullQueue(settings)
     try:
         yield settings, storage, queue
     finally:

@@ -58,7 +58,7 @@ def delay_s(attempt: int, delays_s: Sequence[float] = DELAYS_S) -> float | None:
 
 
 def read_secrets(text: str) -> list[Webhook]:
-    """The signers of ``WEBHOOK_SECRET``; ValueError where one is not whsec_ and base64 of 24 to 64 bytes."""
+    """The signers of ``WEBHOOK_SECRET``; InputError where one is not whsec_ and base64 of 24 to 64 bytes."""
     return [_signer(one) for one in text.split()]
 
 
@@ -68,7 +68,7 @@ def _signer(secret: str) -> Webhook:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         if kind == "whsec" and 24 <= len(key) <= 64:
             return Webhook(key)
-    raise ValueError("WEBHOOK_SECRET: expected whsec_ and base64 of 24 to 64 bytes; several separated by spaces.")
+    raise InputError("WEBHOOK_SECRET: expected whsec_ and base64 of 24 to 64 bytes; several separated by spaces.")
 
 
 def body_of(event: Event) -> bytes:

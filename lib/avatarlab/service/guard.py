@@ -59,14 +59,14 @@ def public(address: str) -> bool:
 
 
 def origins(text: str) -> frozenset[Origin]:
-    """The origins of ``CALLBACK_ORIGINS``; ValueError where one is not scheme, host and perhaps port."""
+    """The origins of ``CALLBACK_ORIGINS``; InputError where one is not scheme, host and perhaps port."""
     return frozenset(_origin(one) for one in re.split(r"[\s,]+", text) if one)
 
 
 def _origin(text: str) -> Origin:
     found = _parsed(text) if URL.fullmatch(text) else None
     if not found or not found.host or found.userinfo or found.raw_path not in (b"", b"/") or found.fragment:
-        raise ValueError("CALLBACK_ORIGINS: expected origins such as https://shop.example, separated by commas.")
+        raise InputError("CALLBACK_ORIGINS: expected origins such as https://shop.example, separated by commas.")
     return _origin_of(found)
 
 

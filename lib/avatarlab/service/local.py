@@ -33,8 +33,8 @@ from avatarlab.service.answers import refused
 from avatarlab.service.api import create
 from avatarlab.service.child import Children, Making
 from avatarlab.service.local_queue import LocalQueue
+from avatarlab.service.making import Maker
 from avatarlab.service.orders import StartFailed
-from avatarlab.service.processing import load_models
 from avatarlab.service.results import stream
 from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import FolderStorage
@@ -105,10 +105,7 @@ async def running(folder: Path, settings: Settings, links: str, load: Load) -> A
     children = Children(load, settings)
     try:
         await children.start()
-        try:
-            queue = LocalQueue(folder / "jobs", settings, storage, children)
-        except ValueError as error:  # of callbacks
-            raise InputError(str(error)) from None
+        queue = LocalQueue(folder / "jobs", settings, storage, children)
         await queue.start()
         try:
             yield app_of(settings, storage, queue)
@@ -119,7 +116,7 @@ async def running(folder: Path, settings: Settings, links: str, load: Load) -> A
 
 
 async def serve(
-    folder: Path, port: int, load: Load = load_models, listening: Callable[[str], None] = print
+    folder: Path, port: int, load: Load = Maker.load, listening: Callable[[str], None] = print
 ) -> None:
     """Serve until told to end by SIGINT or SIGTERM; ``listening`` is told the address with the token in it."""
     with _alone(folder), _door(port) as door:
@@ -206,7 +203,7 @@ def _opener(folder: Path, address: str) -> Path:
     return path.resolve()
 
 
-def main(argv: list[str] | None = None, load: Load = load_models) -> int:
+def main(argv: list[str] | None = None, load: Load = Maker.load) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m avatarlab.service.local", description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("avatars-local"), help="photos, avatars and jobs")

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from avatarlab.errors import InputError
 from avatarlab.files import sha256
 from avatarlab.service import metrics
-from avatarlab.service.child import Children, Making
+from avatarlab.service.child import Children
 from avatarlab.service.guard import read_url
 from avatarlab.service.jobs import (
     MANIFEST,
@@ -48,13 +48,6 @@ RESULT = re.compile(r"(?!manifest\.json$)[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-
-
-def load_models(settings: Settings) -> Making:
-    """What a child loads; only there are the models imported."""
-    from avatarlab.service.making import Maker
-
-    return Maker.load(settings)
 
 
 class Processor:

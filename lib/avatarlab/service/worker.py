@@ -25,8 +25,9 @@ from avatarlab.service.failures import Failures
 from avatarlab.service.health import BEAT_S, Health
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.journal import note, warn
+from avatarlab.service.making import Maker
 from avatarlab.service.orders import StartFailed
-from avatarlab.service.processing import Processor, load_models
+from avatarlab.service.processing import Processor
 from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import Storage, open_storage
 
@@ -37,7 +38,7 @@ REDIS, STORAGE, MODELS = "redis", "storage", "models"
 
 async def serve(
     settings: Settings,
-    load: Callable[[Settings], Making] = load_models,
+    load: Callable[[Settings], Making] = Maker.load,
     storage: Storage | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -61,12 +62,9 @@ class _Worker:
     """All parts of a worker and the order in which they begin and end."""
 
     def __init__(self, settings: Settings, load: Callable[[Settings], Making], storage: Storage | None):
-        try:
-            self._settings, self._storage = settings, storage or open_storage(settings)
-            self._callbacks = CallbackQueue(settings)
-            self._queue = BullQueue(settings, patient=True)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._settings, self._storage = settings, storage or open_storage(settings)
+        self._callbacks = CallbackQueue(settings)
+        self._queue = BullQueue(settings, patient=True)
         self._health = Health()
         self._children = Children(load, settings)
         announce, forgotten = self._callbacks.announce, self._queue.forgotten
@@ -219,7 +217,7 @@ async def _unless(stop: asyncio.Event, work: asyncio.Future) -> bool:
     return False
 
 
-def main(load: Callable[[Settings], Making] = load_models, storage: Storage | None = None) -> int:
+def main(load: Callable[[Settings], Making] = Maker.load, storage: Storage | None = None) -> int:
     """Run by the environment's settings; return the exit status."""
     journal.set_up()
     try:

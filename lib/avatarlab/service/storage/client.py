@@ -20,8 +20,8 @@ STEP = 1 << 16
 
 def connect(settings: Settings, endpoint: str, read_s: float = READ_S, tries: int = TRIES) -> Minio:
     """A client of ``endpoint``, host:port or an address; InputError where that or the keys cannot be."""
-    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
-    if not _plain(parts):
+    parts = _parts(endpoint)
+    if not parts:
         raise InputError(
             "S3_ENDPOINT, S3_PUBLIC_ENDPOINT: expected host:port or an address such as https://s3.example:9000."
         )
@@ -37,13 +37,15 @@ def connect(settings: Settings, endpoint: str, read_s: float = READ_S, tries: in
         raise InputError(f"S3_BUCKET, S3_REGION: {error}.") from None
 
 
-def _plain(parts: SplitResult) -> bool:
-    """Is it a server's address and nothing else? (A password in it would show in messages.)"""
+def _parts(endpoint: str) -> SplitResult | None:
+    """A server's address in parts; None for what is more or less than that. (A password in it would show in messages.)"""
     try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        return False
-    return known and "@" not in parts.netloc and not (parts.path.strip("/") or parts.query or parts.fragment)
+        return None
+    more = "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment
+    return parts if known and not more else None
 
 
 def _pool(read_s: float, tries: int) -> urllib3.PoolManager:
