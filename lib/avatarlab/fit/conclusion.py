@@ -20,8 +20,6 @@ from avatarlab.photo.observation import CAPTURES
 
 log = logging.getLogger(__name__)
 
-LEARNED_ON = "avatarlab open body"
-"""Name of the body that posteriors are learned on; another's mesh reads differently."""
 PRIOR_SHARE = 0.05
 """Share of the population's covariance blended into the fit's: a Laplace covariance is too sure of itself."""
 VOLUME_SHARE = 0.03
@@ -65,13 +63,14 @@ def _spread(slope: Tensor, covariance: Tensor) -> dict[str, float]:
 
 def learned(body: Body, weights: str) -> Posterior | None:
     """The posterior for a body, or None where the body is another or nothing was learned yet; damage is an InputError."""
-    if body.header.get("name") != LEARNED_ON:
-        log.info("posterior: learned on the %s, not on this body; the fit's own spread is given", LEARNED_ON)
-        return None
     if not disk.find(NAME, STAGE, weights).is_file():
         log.info("posterior: nothing learned yet; the fit's own spread is given")
         return None
-    return Posterior.load(weights)
+    posterior = Posterior.load(weights)
+    if other := disk.foreign(posterior.card, body.bases):
+        log.info("posterior: learned on a body of another %s; the fit's own spread is given", " and ".join(other))
+        return None
+    return posterior
 
 
 def concluded(found: Found, weight_kg: float | None, sex: str, posterior: Posterior | None) -> Concluded:

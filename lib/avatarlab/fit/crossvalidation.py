@@ -68,14 +68,16 @@ def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
 
 
 def card_of(
-    records: Sequence[Record], source: str, parameters: Mapping, table: Sequence[Score], commit: str
+    records: Sequence[Record], source: str, parameters: Mapping, table: Sequence[Score], commit: str, bases: Mapping
 ) -> dict:
-    """The card of a posterior: whom it was learned from, how, and how far off it is on people left out."""
+    """The card of a posterior: whom it was learned from, how, and how far off it is on people left out; of ``bases``
+    (``Body.bases``) it names the one that was searched."""
     counts = Counter((one.split, one.readings.capture, one.readings.inputs) for one in records)
     return {
         "data": {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
         "parameters": dict(parameters),
         "commit": commit,
         "metrics": {"cross_validation": [asdict(one) for one in table]},
+        "bases": {"body": bases["body"]},
         "licence": "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
     }

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from avatarlab import weights as files
 from avatarlab.errors import InputError
-from avatarlab.fit.regressor import anchors, encoding
+from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, ROWS, Window, channels, cut, window
 from avatarlab.fit.regressor.network import POINTS, SHAPES, TAPE_M, VIEWS, Regressor, Said, Seen
 from avatarlab.fit.state import ViewState
@@ -51,26 +50,15 @@ class FirstGuess:
     """The network with its weights: ``FirstGuess.load()(targets, stature_m, weight_kg, sex, body)`` -> Guess."""
 
     def __init__(self, tensors: dict[str, Tensor], card: dict):
-        """tensors as ``packed`` by training; a card without ``width`` or tensors that do not fit raise InputError."""
-        self.card, self.tensors = card, tensors
+        """tensors as training saves them; a card without ``width`` or tensors that do not fit raise InputError."""
+        self.card = card
         try:
             self.network = Regressor(int(card["parameters"]["width"]))
-            numbers = {name: x for name, x in tensors.items() if not name.startswith("anchor_")}
-            self.network.load_state_dict(numbers)
-            self._check_anchors()
+            self.network.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"first_guess: weights of another network ({reason}); train them again.") from None
         self.network.eval()
-        self._translated: WeakKeyDictionary = WeakKeyDictionary()
-
-    def _check_anchors(self) -> None:
-        count = len(self.tensors["anchor_vertices"])
-        if self.tensors["anchor_directions"].shape[1:] != (count, 3) or self.tensors["anchor_mean"].shape != (
-            count,
-            3,
-        ):
-            raise ValueError("anchors of different numbers")
 
     @classmethod
     def load(cls, weights: str | Path = "pretrained") -> "FirstGuess":
@@ -109,25 +97,16 @@ class FirstGuess:
             )
 
     def _shape(self, said: Said, body: "Body") -> tuple[Tensor | None, Tensor | None]:
-        """betas (S,) and covariance (S, S) in the components of ``body``; None for another body than trained on."""
-        if body not in self._translated:
-            self._translated[body] = anchors.translation(body, self.tensors)
-        if self._translated[body] is None:
+        """betas (S,) and covariance (S, S); None for a body of other components than the network was trained on."""
+        if files.foreign(self.card, body.bases):
             return None, None
-        turn, shift = self._translated[body]
-        return turn @ said.betas[0] + shift, (turn * said.log_variance[0, :SHAPES].exp()) @ turn.T
+        return said.betas[0], torch.diag(said.log_variance[0, :SHAPES].exp())
 
     def _tapes(self, said: Said) -> tuple[dict[str, float], dict[str, float]]:
         """The tapes and their standard deviations, m by name."""
         spread = TAPE_M * (0.5 * said.log_variance[0, SHAPES:]).exp()
         values = self.network.tapes_m(said.mean)[0]
         return tuple(dict(zip(MEASURES, numbers.tolist(), strict=True)) for numbers in (values, spread))
-
-
-def packed(network: Regressor, body: "Body") -> dict[str, Tensor]:
-    """All that ``FirstGuess`` needs, by name: the network's numbers and the anchors of its components."""
-    numbers = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    return numbers | anchors.packed(body, SHAPES)
 
 
 def place(weights: str | Path) -> Path:

@@ -84,8 +84,14 @@ def slopes(values: list[torch.Tensor], vertices: torch.Tensor, modes: torch.Tens
     for column in values:
         gradient = torch.autograd.grad(column.sum(), vertices, retain_graph=True)[0]
         touched = (gradient != 0).any(2).any(0).nonzero()[:, 0]
-        rows.append(gradient[:, touched].flatten(1) @ modes[:, touched].flatten(1).T)
+        few = 2 * len(touched) < modes.shape[1]  # weight touches all: picking them would copy every mode
+        rows.append(_along(gradient[:, touched], modes[:, touched]) if few else _along(gradient, modes))
     return torch.stack(rows, 1)
+
+
+def _along(gradient: torch.Tensor, modes: torch.Tensor) -> torch.Tensor:
+    """Gradients (N, V, 3) times modes (M, V, 3) -> (N, M)."""
+    return gradient.flatten(1) @ modes.flatten(1).T
 
 
 def match(

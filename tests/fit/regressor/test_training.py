@@ -73,6 +73,7 @@ def test_equal_weights_give_equal_files_that_load(open_body, trained, tmp_path):
         publish(file, trained[0], open_body, None, {"front_mae15_mm": 20.0}, "test")
     assert sha256(files[0]) == sha256(files[1])
     guess = FirstGuess.load(files[0])
+    assert guess.card["bases"] == {name: open_body.bases[name] for name in ("body", "skeleton")}
     assert guess.card["parameters"]["width"] == 4 and "No calibration or test people" in guess.card["data"]
 
 
