@@ -31,7 +31,10 @@ def test_a_card_says_everything(tmp_path):
 def test_a_card_names_the_bases_it_rests_on():
     bases = {"body": "b0d1", "skeleton": "5ce1", "face": "face"}
     assert weights.foreign({**CARD, "bases": {"body": "b0d1"}}, bases) == ()
-    assert weights.foreign({**CARD, "bases": {"body": "01d", "head": "4ead", "face": "face"}}, bases) == ("body", "head")
+    assert weights.foreign({**CARD, "bases": {"body": "01d", "head": "4ead", "face": "face"}}, bases) == (
+        "body",
+        "head",
+    )
     assert weights.foreign(CARD, bases) == ()
 
 

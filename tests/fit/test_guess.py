@@ -11,7 +11,6 @@ import torch
 from avatarlab import weights
 from avatarlab.body import poses
 from avatarlab.errors import InputError
-from avatarlab.fit import guess
 from avatarlab.fit.guess import FirstGuess, Guess, first_guess, given, groups, whole_person
 from avatarlab.fit.regressor.line import fit_line
 from avatarlab.fit.regressor.network import Regressor

@@ -1,6 +1,5 @@
 """The nudge: linear standing bodies, slopes by differences, random wishes met, stature exact, covariance of the wish."""
 
-import numpy as np
 import pytest
 import torch
 

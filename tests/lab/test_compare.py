@@ -36,7 +36,10 @@ def test_a_figure_may_be_off_by_its_tolerance_and_no_more(stage, key, near, far)
 
 
 def test_figures_on_one_side_only_are_differences():
-    here = {"20_train": COMMITTED["20_train"], "30_fit": {"error_mm": 7.0, "people": 2, "rows": "ansur2", "new": 1}}
+    here = {
+        "20_train": COMMITTED["20_train"],
+        "30_fit": {"error_mm": 7.0, "people": 2, "rows": "ansur2", "new": 1},
+    }
     assert keys(here) == ["30_fit.new"]
     assert keys({"20_train": COMMITTED["20_train"]}) == ["30_fit.error_mm", "30_fit.people", "30_fit.rows"]
     (line,) = map(str, compare.differences(here, COMMITTED, TABLE))
@@ -59,7 +62,11 @@ def checkout(tmp_path):
         (folder / f"{stage}.json").write_text(json.dumps(figures))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/targets.yaml").write_text("tolerances: {'20_*': 0.1}\n")
-    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x"]):
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x"],
+    ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     return tmp_path
 

@@ -68,7 +68,12 @@ def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
 
 
 def card_of(
-    records: Sequence[Record], source: str, parameters: Mapping, table: Sequence[Score], commit: str, bases: Mapping
+    records: Sequence[Record],
+    source: str,
+    parameters: Mapping,
+    table: Sequence[Score],
+    commit: str,
+    bases: Mapping,
 ) -> dict:
     """The card of a posterior: whom it was learned from, how, and how far off it is on people left out; of ``bases``
     (``Body.bases``) it names the one that was searched."""

@@ -59,11 +59,15 @@ def _allowed(pattern: str, value: float | str, committed: float) -> float:
     except (TypeError, ValueError):
         size = -1.0
     if isinstance(value, bool) or not size >= 0:
-        raise InputError(f"targets.yaml: {TOLERANCES}.{pattern}: got {value!r}, expected a number or a text such as 2 %.")
+        raise InputError(
+            f"targets.yaml: {TOLERANCES}.{pattern}: got {value!r}, expected a number or a text such as 2 %."
+        )
     return size
 
 
-def differences(here: dict[str, dict], committed: dict[str, dict], table: dict[str, float | str]) -> list[Difference]:
+def differences(
+    here: dict[str, dict], committed: dict[str, dict], table: dict[str, float | str]
+) -> list[Difference]:
     """Return the figures, stage -> key -> value, that differ by more than ``table`` allows or stand on one side only."""
     found = []
     for stage in sorted({*here, *committed}):
