@@ -66,7 +66,7 @@ def test_survives_disk_but_not_another_body(tube, tmp_path):
     again = Lod.load(tmp_path / "lod.npz", tube)
     assert np.array_equal(again.uv_faces, lod.uv_faces) and np.array_equal(again.keep, lod.keep)
     other = Tube()
-    other.sha256 = "cd" * 32
+    other.bases = {"topology": "cd" * 32}
     with pytest.raises(InputError, match="another body file"):
         Lod.load(tmp_path / "lod.npz", other)
 

@@ -22,7 +22,7 @@ class Tube:
 
     joint_names, parents = JOINT_NAMES, torch.tensor(PARENTS)
     expression_names = ("jawOpen", "mouthSmileLeft")
-    parts, sha256 = PARTS, "ab" * 32
+    parts, sha256, bases = PARTS, "ab" * 32, {"topology": "ef" * 32}
     header = {"licences": {"mesh": "made by a test, CC0 1.0"}}
 
     def __init__(self, with_uv: bool = True):
