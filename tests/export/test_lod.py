@@ -67,7 +67,7 @@ def test_survives_disk_but_not_another_body(tube, tmp_path):
     assert np.array_equal(again.uv_faces, lod.uv_faces) and np.array_equal(again.keep, lod.keep)
     other = Tube()
     other.bases = {"topology": "cd" * 32}
-    with pytest.raises(InputError, match="another body file"):
+    with pytest.raises(InputError, match="other vertices or faces"):
         Lod.load(tmp_path / "lod.npz", other)
 
 
