@@ -45,11 +45,10 @@ report: $(STAMP)  ## a page with all reports; open the address it prints
 bench: $(STAMP) $(BODY)  ## time what has a budget, into reports/metrics/bench.json
 	python bench/record.py
 
-lint: $(STAMP)  ## style of code and notebooks, deps of stages
+lint: $(STAMP)  ## style of code and notebooks
 	ruff check lib tests bench notebooks
 	ruff format --check lib tests bench
 	python -m avatarlab.lab.notebook check
-	python -m avatarlab.lab.deps
 
 $(BODY): | $(STAMP)
 	dvc repro body

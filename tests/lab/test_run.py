@@ -137,9 +137,20 @@ def test_misspelt_parameter_is_refused_by_name(toy):
     assert toy.results() == {}
 
 
+def test_of_base_a_notebook_gets_what_it_names(toy):
+    toy.params("base: {seed: 7, device: cpu, weights: pretrained}\ntoy: {points: 200, size_m: 1, label: toy}\n")
+    assert toy.run().returncode == 0
+    page = toy.results()["reports/10_toy.html"].decode()
+    assert "<code>seed</code>" in page and "<code>device</code>" not in page
+    toy.params("base: {sed: 7}\ntoy: {points: 200, size_m: 1, label: toy}\n")
+    assert "`seed` is missing in params.yaml" in line(toy.run())
+
+
 def test_missing_input_is_named_with_the_command_that_makes_it(toy):
-    (toy.root / "dvc.yaml").write_text("stages:\n  toy:\n    cmd: x\n    deps: [params.yaml, models/body]\n")
-    assert line(toy.run()) == "stage `toy` needs models/body, not there yet; run `dvc repro toy`."
+    deps = "params.yaml, models/body, data/fingerprints/toy.json"
+    (toy.root / "dvc.yaml").write_text(f"stages:\n  toy:\n    cmd: x\n    deps: [{deps}]\n")
+    needed = "models/body, data/fingerprints/toy.json"
+    assert line(toy.run()) == f"stage `toy` needs {needed}, not there yet; run `dvc repro toy`."
 
 
 @pytest.mark.parametrize("out", [".", "data", "../toy", "data/other", "toy", "/tmp/toy"])
