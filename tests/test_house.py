@@ -22,6 +22,7 @@ CONFINED = {
     "smplx": None,
     "torchvision": "fit/outside/nlf.py",
     "chumpy": None,
+    "mediapipe": "photo/detectors_mediapipe.py",
     "pickle": "body/inert_pickle.py",
 }
 """Package -> the only place of lib/ that may import it (None: no place; smplx is an optional backend, see below)."""
@@ -69,6 +70,7 @@ def test_imports_go_down(path: Path):
         ("measure/girth.py", "import avatarlab.fit"),
         ("errors.py", "from avatarlab.body import Body"),
         ("fit/fit.py", "import anny"),
+        ("photo/people.py", "from mediapipe.python import solutions"),
         ("body/model.py", "def f():\n    import smplx"),
         ("body/model.py", "from avatarlab import lab"),
     ],

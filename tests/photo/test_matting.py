@@ -3,7 +3,7 @@ import numpy as np
 from sitters import rendered, seen, seen_rendered
 
 from avatarlab.photo import matting
-from avatarlab.photo.detectors import KEYPOINTS
+from avatarlab.photo.networks import KEYPOINTS
 
 CENTRE = np.full((KEYPOINTS, 3), 150.0)
 

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 from sitters import astronaut_photo, seen
 
-from avatarlab.photo import detectors, skin
+from avatarlab.photo import networks, skin
 
 
 def made_face(colour, size=200):
     """A picture of one skin colour with noise, shine, a dark frame, and face points spread over it."""
     rng = np.random.default_rng(3)
     rgb = np.clip(np.array(colour) + rng.normal(0, 3, (size, size, 3)), 0, 255).astype(np.uint8)
-    face = np.zeros((detectors.FACE_POINTS, 3), np.float32)
+    face = np.zeros((networks.FACE_POINTS, 3), np.float32)
     boxes = [(20, 100, 70, 150), (130, 100, 180, 150), (60, 20, 140, 60)]
     for polygon, (x0, y0, x1, y1) in zip(skin.CHEEKS_AND_FOREHEAD, boxes, strict=True):
         angle = np.linspace(0, 2 * np.pi, len(polygon), endpoint=False)

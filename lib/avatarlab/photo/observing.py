@@ -5,7 +5,7 @@ import numpy as np
 from avatarlab.errors import InputError
 from avatarlab.photo import detectors, findings, limbs, matting, people, skeleton, skin, views
 from avatarlab.photo.decoding import Photo
-from avatarlab.photo.detectors import Pose
+from avatarlab.photo.networks import Pose
 from avatarlab.photo.observation import Finding, Hands, Observation
 
 VIEWS = ("auto", "front", "side")

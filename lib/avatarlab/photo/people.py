@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from avatarlab.photo import detectors, matting
-from avatarlab.photo.detectors import Pose
+from avatarlab.photo.networks import Pose
 
 WORK_PX = 1600
 """The network sees 256 px of a person; more than this a side only costs time."""
