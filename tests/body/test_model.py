@@ -1,7 +1,5 @@
 """``Body`` against the smplx package (oracle), against closed-form truths, and against files that are no bodies."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -154,28 +152,6 @@ def test_gradients_at_the_t_pose_are_finite(body_and_path):
     pose = poses.tpose().requires_grad_()
     body(pose=pose).vertices.square().sum().backward()
     assert torch.isfinite(pose.grad).all() and pose.grad.abs().max() > 0
-
-
-def test_one_posed_open_body_takes_at_most_15_ms_on_one_core(open_body):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    args = {"betas": torch.randn(48), "pose": poses.standing(), "expression": torch.rand(52)}
-    times = []
-    for _ in range(20):
-        start = time.perf_counter()
-        open_body(**args)
-        times.append(time.perf_counter() - start)
-    torch.set_num_threads(threads)
-    assert min(times) < 0.015
-
-
-def test_the_open_file_loads_in_a_second(open_body):
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        Body.load(model.OPEN_BODY)
-        times.append(time.process_time() - start)
-    assert min(times) < 1
 
 
 def test_a_file_without_labels_gets_those_of_the_layout(made_body):
