@@ -19,7 +19,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test service-test lab report bench lint
+.PHONY: repro test durations mutations service-test lab report bench lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)  ## make every result and every report
@@ -28,6 +28,12 @@ repro: $(STAMP)  ## make every result and every report
 
 test: $(STAMP) $(BODY)  ## prove it
 	$(PYTEST)
+
+durations: $(STAMP) $(BODY)  ## prove it and write down which tests took how long
+	$(PYTEST) --durations-table tests/durations.csv
+
+mutations: $(STAMP) $(BODY)  ## change a line of the library at a time and see a test turn red
+	python tools/mutations.py
 
 service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
 	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
@@ -46,8 +52,8 @@ bench: $(STAMP) $(BODY)  ## time what has a budget, into reports/metrics/bench.j
 	python bench/record.py
 
 lint: $(STAMP)  ## style of code and notebooks, deps of stages
-	ruff check lib tests bench notebooks
-	ruff format --check lib tests bench
+	ruff check lib tests bench tools notebooks
+	ruff format --check lib tests bench tools
 	python -m avatarlab.lab.notebook check
 	python -m avatarlab.lab.deps
 
