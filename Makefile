@@ -2,8 +2,6 @@
 
 VENV := .venv
 STAMP := $(VENV)/.installed
-# Half of the tests look at the open body; the stage that makes it runs first where it has not run yet.
-BODY := models/body/smplx_open.npz
 EXTRAS ?= cluster,lab,train,service,test
 # Tests run side by side, a file in one process.
 TEST_JOBS ?= 2
@@ -19,17 +17,23 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test service-test lab report bench lint
+.PHONY: repro test durations mutations service-test lab report bench lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)  ## make every result and every report
 	dvc repro
 	python -m avatarlab.lab.report
 
-test: $(STAMP) $(BODY)  ## prove it
+test: $(STAMP)  ## prove it
 	$(PYTEST)
 
-service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
+durations: $(STAMP)  ## prove it and write down which tests took how long
+	$(PYTEST) --durations-table tests/durations.csv
+
+mutations: $(STAMP)  ## change a line of the library at a time and see a test turn red
+	python tools/mutations.py
+
+service-test: $(STAMP)  ## prove the avatar worker with real servers on loopback, killing and freezing them
 	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
 		{ test "$$(id -u)" = 0 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server nodejs npm; } || \
 		{ echo "Install redis-server, node and npm first (Debian: redis-server nodejs npm)."; exit 1; }
@@ -42,16 +46,13 @@ lab: $(STAMP)  ## JupyterLab on this machine
 report: $(STAMP)  ## a page with all reports; open the address it prints
 	python -m avatarlab.lab.report
 
-bench: $(STAMP) $(BODY)  ## time what has a budget, into reports/metrics/bench.json
+bench: $(STAMP)  ## time what has a budget, into reports/metrics/bench.json
 	python bench/record.py
 
 lint: $(STAMP)  ## style of code and notebooks
-	ruff check lib tests bench notebooks
-	ruff format --check lib tests bench
+	ruff check lib tests bench tools notebooks
+	ruff format --check lib tests bench tools
 	python -m avatarlab.lab.notebook check
-
-$(BODY): | $(STAMP)
-	dvc repro body
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found; install one or say make PYTHON=/path/to/python"; exit 1; }

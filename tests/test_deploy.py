@@ -191,22 +191,22 @@ def test_redis_of_compose_starts_keeps_and_asks_for_its_password(tmp_path):
     words = {"PATH": "/usr/bin:/bin", "REDISCLI_AUTH": "a-password-of-a-test"}
     process = subprocess.Popen([shell, option, script], env=words, stdout=subprocess.DEVNULL)
     try:
-        one = redis.Redis(port=port, password="a-password-of-a-test", socket_timeout=5)
+        one = redis.Redis(port=port, password="a-password-of-a-test", socket_timeout=25)
         _answers(one)
         found = one.config_get("append*") | one.config_get("maxmemory*") | one.config_get("save")
         wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
         assert {name: found[name] for name in wanted} == wanted and int(found["maxmemory"]) > 10**8
         with pytest.raises(redis.exceptions.AuthenticationError):
-            redis.Redis(port=port, socket_timeout=5).ping()
+            redis.Redis(port=port, socket_timeout=25).ping()
         process.send_signal(signal.SIGTERM)  # to the shell's process, which has become Redis
-        assert process.wait(10) == 0
+        assert process.wait(50) == 0
     finally:
         process.kill()
         process.wait()
 
 
 def _answers(one: redis.Redis) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 50
     while True:
         try:
             one.ping()

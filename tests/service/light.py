@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from patience import SLOWER
+
 from avatarlab.errors import InputError
 from avatarlab.service.jobs import Progress
 from avatarlab.service.orders import Made
@@ -96,7 +98,7 @@ class LightWorker:
     def end(self, seconds: float = 30) -> int:
         """SIGTERM; return the exit status."""
         self.process.terminate()
-        return self.process.wait(seconds)
+        return self.process.wait(SLOWER * seconds)
 
 
 def main() -> int:

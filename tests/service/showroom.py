@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 from front import Front
+from patience import SLOWER
 
 from avatarlab.files import sha256
 from avatarlab.service.api import create
@@ -66,7 +67,7 @@ class Showroom:
 
     def __enter__(self) -> "Showroom":
         self._thread.start()
-        end = time.monotonic() + 20
+        end = time.monotonic() + SLOWER * 20
         while not self._server.started and time.monotonic() < end:
             time.sleep(0.02)
         port = self._server.servers[0].sockets[0].getsockname()[1]
@@ -85,7 +86,7 @@ class Showroom:
 
     def job(self) -> str:
         """Id of the job posted last, once one has come."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + SLOWER * 10
         while not self.queue.tickets and time.monotonic() < end:
             time.sleep(0.02)
         return [*self.queue.tickets][-1]

@@ -102,12 +102,12 @@ def test_jaw_and_eyes_turn(path):
     pose[JOINT["jaw"], 0] = 0.3
     moved = (body(pose=pose).vertices - body().vertices).norm(dim=1)
     assert moved[body.part == body.parts.index("jaw")].max() > 0.015
-    assert moved[body.part == body.parts.index("l_thigh")].max() < 1e-6
+    assert moved[body.part == body.parts.index("l_thigh")].max() < 1e-5
     pose = poses.tpose()
     pose[JOINT["left_eye_smplhf"], 1] = 0.3
     moved = (body(pose=pose).vertices - body().vertices).norm(dim=1)
     assert moved[body.part == body.parts.index("l_eye")].max() > 2e-3
-    assert moved[body.part == body.parts.index("r_eye")].max() < 1e-6
+    assert moved[body.part == body.parts.index("r_eye")].max() < 1e-5
 
 
 @pytest.mark.parametrize("sex", ["male", "female"])
