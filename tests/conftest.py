@@ -74,9 +74,7 @@ def write_durations(path: Path, reports: list) -> None:
 
 @pytest.fixture(scope="session")
 def open_body() -> Body:
-    """The open body; skips where stage 10_body has not run (`make test` runs it first)."""
-    if not OPEN_BODY.is_file():
-        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
+    """The published open body."""
     return Body.load(OPEN_BODY)
 
 

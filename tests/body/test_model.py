@@ -230,7 +230,7 @@ def test_the_body_is_searched_in_the_order_of_the_docstring(tmp_path, monkeypatc
     monkeypatch.delenv("AVATARLAB_BODY", raising=False)
     monkeypatch.setattr(model, "LICENSED", tmp_path / "licensed")
     monkeypatch.setattr(model, "OPEN_BODY", tmp_path / "smplx_open.npz")
-    with pytest.raises(InputError, match="smplx_open.npz: no such file; make it"):
+    with pytest.raises(InputError, match="smplx_open.npz: no such file; it is part of every checkout"):
         model.find()
     (tmp_path / "licensed").mkdir()
     names = ["smplx_open.npz", "licensed/SMPLX_FEMALE.npz", "licensed/SMPLX_NEUTRAL.npz"]

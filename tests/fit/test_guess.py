@@ -74,8 +74,7 @@ def test_a_later_guess_is_one_look_of_the_network_and_no_read(body, person, targ
     first_guess(targets, person.stature_m, None, person.sex, body, file)
     looks, forward = [], Regressor.forward
     monkeypatch.setattr(Regressor, "forward", lambda *given: looks.append(1) or forward(*given))
-    for module, name in ((weights, "load"), (guess.anchors, "translation")):
-        monkeypatch.setattr(module, name, lambda *_: pytest.fail("read or reckoned again"))
+    monkeypatch.setattr(weights, "load", lambda *_: pytest.fail("read again"))
     first_guess(targets, person.stature_m, None, person.sex, body, file)
     assert len(looks) == 1
 

@@ -10,8 +10,6 @@ NOTEBOOK = ROOT / "notebooks/explore/body.ipynb"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    if not (ROOT / "models/body/smplx_open.npz").exists():
-        pytest.skip("no body file yet; make repro builds it")
     with jupyterlab(ROOT, tmp_path_factory.mktemp("jupyter")) as address:
         yield address
 

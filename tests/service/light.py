@@ -61,7 +61,7 @@ class Light:
 def load(settings):
     """What the child loads."""
     if settings.body_file == "missing":
-        raise InputError("missing: no such body file; run `dvc repro body`.")
+        raise InputError("missing: no such body file; leave AVATAR_BODY_FILE out.")
     return Light()
 
 

@@ -151,7 +151,7 @@ async def test_more_memory_than_any_fit_needs_is_refused_at_once(tmp_path):
 
 @in_loop
 async def test_models_that_cannot_be_loaded_say_the_remedy_and_are_no_jobs_fault(tmp_path):
-    for body_file, why in (("missing", "run `dvc repro body`"), ("dead", "exit code 7")):
+    for body_file, why in (("missing", "leave AVATAR_BODY_FILE out"), ("dead", "exit code 7")):
         child = Child(obedient.load, Settings(_env_file=None, body_file=body_file))
         with pytest.raises(StartFailed, match=why):
             await child.start()

@@ -163,13 +163,13 @@ def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject,
 
 
 @pytest.mark.faults
-def test_without_a_body_it_says_which_command_makes_one(tmp_path):
+def test_without_a_body_it_says_which_one_there_is(tmp_path):
     with LocalProcess(tmp_path / "avatars", script=REAL, AVATAR_BODY_FILE=str(tmp_path / "none.npz")) as one:
         status, _, errors = one.ended(120)
     assert (
         status == 1
         and len(errors.splitlines()) == 1
-        and "`dvc repro body`" in errors
+        and "published open body is used" in errors
         and "Traceback" not in errors
     ), errors
 

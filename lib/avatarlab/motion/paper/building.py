@@ -79,7 +79,12 @@ def _library(kept, about: dict, body_file: str | Path | None) -> Library:
     listed = [entry for entry, *_ in kept]
     sizes = [len(trans) for *_, trans in kept]
     header = {
-        **{"rate": RATE, "bases": {name: body.bases[name] for name in RESTS_ON}, "held_out": [], "cross_sources": []},
+        **{
+            "rate": RATE,
+            "bases": {name: body.bases[name] for name in RESTS_ON},
+            "held_out": [],
+            "cross_sources": [],
+        },
         "test_clips": [entry.path for entry in listed if entry.test],
         "licences": {
             subset: "AMASS: research only, see its licence" for subset in sorted({e.subset for e in listed})
