@@ -181,11 +181,11 @@ class Person:
             raise InputError(f"other_body: got {other_body!r}, expected 'error' or 'warn'.")
         arrays, header = read_npz(path, limit_mb=LIMIT_MB)
         schema = header.get("schema")
-        if schema not in READERS:
+        if not isinstance(schema, str) or schema not in READERS:
             raise InputError(f"{path}: schema is {schema!r}, expected {SCHEMA!r}; not a person file.")
         try:
             person = cls(**READERS[schema](arrays, header), **{name: header[name] for name in FACTS})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a whole person ({error}).") from None
         if schema == OLD_SCHEMA:
             log.warning("%s: an older file (%s) without %s; intervals follow from its covariance alone, fit again for "
