@@ -49,7 +49,7 @@ def acting(glb: Glb) -> np.ndarray:
 def main() -> None:
     figures.style()
     body = Body.load()
-    person = Person.load(ROOT / "data/fit_photo/rendered/person.npz", body.sha256)
+    person = Person.load(ROOT / "data/fit_photo/rendered/person.npz", body)
     astronaut, rendered = (read([{"name": n, "front": f, "stature_cm": 168.0} if n == "astronaut" else
                                  {"name": n, "front": f}], body)[0]
                            for n, f in (("astronaut", "skimage:astronaut"), ("rendered", "rendered:7")))  # fmt: skip

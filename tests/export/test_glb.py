@@ -120,7 +120,7 @@ def test_extras_say_who_what_and_by_which_licence(tube, tmp_path):
     assert facts["stature_m"] == 1.7 and facts["units"]["length"] == "m"
     assert facts["display_pose"] == {"name": "apose", "arm_down_deg": 45.0}
     assert facts["provenance"]["body_sha256"] == tube.sha256
-    assert facts["provenance"]["person"] == {"schema": "avatarlab.person/1", "photo": "made"}
+    assert facts["provenance"]["person"] == {"schema": "avatarlab.person/2", "photo": "made"}
     assert "CC0" in asset.copyright and asset.generator.startswith("avatarlab ")
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from tube import person
 
+from avatarlab.body import Block
 from avatarlab.export import materials, whole_body
 from avatarlab.render.picture import to_linear
 
@@ -10,7 +11,7 @@ from avatarlab.render.picture import to_linear
 def test_tone_given_beats_the_persons_own_beats_neutral():
     someone = person()
     assert materials.skin_tone(someone) == pytest.approx(materials.NEUTRAL_SKIN_SRGB)
-    someone.state["skin_srgb"] = np.array([0.4, 0.3, 0.2])
+    someone.blocks["skin"] = Block([0.4, 0.3, 0.2], np.full(3, 0.01), "srgb")
     assert materials.skin_tone(someone) == pytest.approx([0.4, 0.3, 0.2])
     assert materials.skin_tone(someone, (0.9, 0.8, 0.7)) == pytest.approx([0.9, 0.8, 0.7])
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from simulated import records
@@ -107,7 +106,7 @@ def test_fit_reports_the_posterior(body, person, observed, posterior, monkeypatc
     result = fit(tuple(observed.values()), person.stature_m, body, sex=person.sex, steps=1)
     quality = result.quality
     assert quality.calibrated and result.readings.inputs == "front_side"
-    table = measure(body, result.person, intervals_cm=quality.interval_cm, reasons=quality.withheld).measures
+    table = measure(body, result.person).measures
     for name in MEASURES:
         low, high = quality.interval_cm[name]
         assert (low + high) / 2 == pytest.approx(table[name].value, abs=0.3) and table[name].interval == (
@@ -116,7 +115,7 @@ def test_fit_reports_the_posterior(body, person, observed, posterior, monkeypatc
         )
         assert (high - low) / 2 == pytest.approx(1.645 * quality.tape_sd_cm[name], abs=0.02)
     assert quality.stature_residual_mm < 0.1
-    assert np.isfinite(result.person.state["body_covariance"]).all()
+    assert result.person.blocks["body"].covariance.shape == (48, 48)
 
 
 def test_cut_photos_withhold(body, person, observed, posterior):

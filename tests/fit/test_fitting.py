@@ -137,9 +137,9 @@ def test_a_fit_costs_a_bounded_number_of_posed_bodies(body, person, observed, mo
 
 def test_person_survives_the_disk(body, fitted, tmp_path):
     fitted.person.save(tmp_path / "person.npz")
-    again = Person.load(tmp_path / "person.npz", body.sha256)
+    again = Person.load(tmp_path / "person.npz", body)
     assert torch.equal(again.betas(), fitted.person.betas())
-    assert again.state["camera_viewmat"].shape == (4, 4) and again.state["body_covariance"].shape == (48, 48)
+    assert again.state["camera_viewmat"].shape == (4, 4) and again.blocks["body"].covariance.shape == (48, 48)
 
 
 @pytest.mark.parametrize(

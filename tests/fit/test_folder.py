@@ -66,7 +66,7 @@ def test_the_table_says_what_the_files_say(party):
         assert row[f"{name}_withheld"] == (measures[name]["reason"] or "")
     assert float(row["chest_low_cm"]) < float(row["chest_cm"]) < float(row["chest_high_cm"])
     assert row["monk"] == str(quality["skin"]["monk"]) and row["ita_deg"] == str(quality["skin"]["ita_deg"])
-    colour = Person.load(out / "anna" / "person.npz").state["skin_srgb"]
+    colour = Person.load(out / "anna" / "person.npz").blocks["skin"].mean
     assert np.allclose(colour, quality["skin"]["srgb"], atol=1e-4), "the GLB's material is the estimated tone"
     assert np.asarray(Image.open(out / "contact_sheet.png")).std() > 10
 

@@ -74,7 +74,7 @@ def test_progress_runs_from_stage_to_stage(made):
 
 def test_person_and_measures_are_the_sitters(made):
     _, out, _ = made
-    person = Person.load(out / "person.npz", sitter.body().sha256)
+    person = Person.load(out / "person.npz", sitter.body())
     truth, found = sitter.person().tapes_cm, strict(out / "measurements.json")
     assert person.sex == sitter.person().sex and found["definition"] == "ansur"
     assert set(found["measures"]) == {*MEASURES}

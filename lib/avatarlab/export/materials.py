@@ -54,12 +54,13 @@ def _material(name: str, factor: np.ndarray, roughness: float, textured: bool) -
 
 
 def skin_tone(person, srgb=None) -> np.ndarray:
-    """Skin colour (3,) sRGB 0..1: the one given, else the person's ``state['skin_srgb']``, else a neutral one.
+    """Skin colour (3,) sRGB 0..1: the one given, else the mean of the person's block "skin", else a neutral one.
 
     A fit leaves there what it takes for the skin's own colour, the photo's light partly taken off (``photo.tone``): a
     viewer's lamps then light it once, not twice.
     """
-    tone = np.asarray(person.state.get("skin_srgb", NEUTRAL_SKIN_SRGB) if srgb is None else srgb, dtype=np.float64)
+    own = person.blocks["skin"].mean if "skin" in person.blocks else NEUTRAL_SKIN_SRGB
+    tone = np.asarray(own if srgb is None else srgb, dtype=np.float64)
     if tone.shape != (3,) or not ((tone >= 0) & (tone <= 1)).all():
         raise InputError(
             f"skin_srgb: got {tone.tolist()}, expected three numbers 0 to 1 (divide 8-bit values by 255)."

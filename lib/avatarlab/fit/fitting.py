@@ -11,11 +11,11 @@ from torch import Tensor
 from avatarlab.body import Block, Body, Person, poses
 from avatarlab.errors import InputError, number
 from avatarlab.facts import ON_FAILURE, STATURE_CM, check_person
-from avatarlab.fit import shape
+from avatarlab.fit import shape, uncertainty
 from avatarlab.fit.conclusion import Concluded, concluded, learned
 from avatarlab.fit.found import REACHES_M, Found, search
 from avatarlab.fit.guess import Guess
-from avatarlab.fit.quality import Quality, judged, tape_sd_cm
+from avatarlab.fit.quality import Quality, judged
 from avatarlab.fit.readings import Readings
 from avatarlab.lab.parallel import one_thread
 from avatarlab.photo import Observation
@@ -24,7 +24,6 @@ from avatarlab.render import Camera
 
 log = logging.getLogger(__name__)
 
-AVERAGE = "no body fits the photos; this would be the population's average"
 PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
 
@@ -105,26 +104,26 @@ def replaced(body: Body, stature_m: float, sex: str, reason: str, quality: Quali
     """A placeholder and the report that says so, with ``reason`` and what the failed fit (None: none begun) knew."""
     log.warning("no body fits, a placeholder is given out: %s", reason)
     person = placeholder(body, stature_m, sex)
-    covariance = torch.tensor(person.state["body_covariance"]).double()
-    spread = tape_sd_cm(body, person.betas()[: len(covariance)], covariance)
+    known = person.uncertainty.measures
     report = Quality(
-        quality.views if quality else (), 0.0, 0.0, spread, tuple(name for name in spread if name != "stature"),
+        quality.views if quality else (), 0.0, 0.0, {name: one.sd_cm for name, one in known.items()},
+        tuple(name for name in known if name != "stature"),
         (PLACEHOLDER, *(quality.warnings if quality else ())), quality.reasons if quality else (reason,), False, True,
-        withheld={name: AVERAGE for name in spread if name != "stature"},
+        withheld={name: one.withheld for name, one in known.items() if one.withheld},
     )  # fmt: skip
     return FitResult(person, report)
 
 
 def placeholder(body: Body, stature_m: float, sex: str = "unknown") -> Person:
-    """The population's mean body of that stature and sex, marked as placeholder."""
+    """The population's mean body of that stature and sex, marked as placeholder; all its tapes but stature withheld."""
     _check_metres(stature_m, None, sex)
     prior, stature = shape.prior(body, sex), shape.Stature(body)
     betas = shape.to_stature(prior.mean.float(), stature, float(stature_m), prior.covariance)
     covariance = shape.given_stature(prior.covariance, stature.slope(betas)[1])
-    block = Block(betas, _log_variance(covariance))
-    kept = {"pose": poses.standing(), "transl": torch.zeros(3), "body_covariance": covariance}
     return Person(
-        {"body": block}, state=kept, stature_m=float(stature_m), sex=sex, placeholder=True, body_sha256=body.sha256,
+        {"body": _body_block(body, betas, covariance)}, float(stature_m), placeholder=True, sex=sex,
+        state={"pose": poses.standing(), "transl": torch.zeros(3)},
+        uncertainty=uncertainty.of_average(body, betas, covariance, float(stature_m)),
         provenance={"made_by": "avatarlab.fit.placeholder"},
     )  # fmt: skip
 
@@ -167,20 +166,19 @@ def _tone(targets) -> Tone | None:
     return tone(samples[0]) if samples else None
 
 
-def _log_variance(covariance: Tensor) -> Tensor:
-    return covariance.diagonal().clamp_min(1e-8).log().float()
+def _body_block(body: Body, betas: Tensor, covariance: Tensor) -> Block:
+    return Block(betas, covariance, "body", body.bases["body"])
 
 
 def _result(found: Found, end: Concluded, sex: str, weight_kg: float | None) -> FitResult:
     """Pack the person; the pose and camera kept with it are the first photo's."""
-    first, covariance = found.cameras[0], end.body.covariance
+    first, skin = found.cameras[0], _tone(found.targets)
     kept = {"pose": found.state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": covariance}
-    skin = _tone(found.targets)
-    kept |= {"skin_srgb": skin.srgb} if skin else {}
-    person = Person(
-        {"body": Block(end.body.betas, _log_variance(covariance))}, found.search.stature_m, state=kept, sex=sex,
-        weight_kg=weight_kg, body_sha256=found.search.body.sha256, provenance={"made_by": "avatarlab.fit"},
-    )  # fmt: skip
+    blocks = {"body": _body_block(found.search.body, end.body.betas, end.body.covariance)}
+    blocks |= {"skin": Block(skin.srgb, skin.srgb_covariance, "srgb")} if skin else {}
     quality = replace(judged(found, end), skin=skin)
+    person = Person(
+        blocks, found.search.stature_m, kept | {"transl": torch.zeros(3)}, sex, weight_kg,
+        uncertainty=uncertainty.of_fit(found, end, quality, weight_kg), provenance={"made_by": "avatarlab.fit"},
+    )  # fmt: skip
     return FitResult(person, quality, found.cameras, tuple(view.pose for view in found.state.views), end.readings)

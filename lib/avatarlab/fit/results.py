@@ -31,10 +31,9 @@ def write(place: Path, body: Body, result: FitResult, definitions: Sequence[str]
     quality, names = result.quality, [PERSON, QUALITY]
     result.person.save(place / PERSON)
     write_json(place / QUALITY, plain(quality.as_json()))
-    told = {"intervals_cm": quality.interval_cm or None, "reasons": quality.withheld}
     for number, definition in enumerate(definitions):
         names.append(measurements_name(number, definition))
-        measure(body, result.person, definition, **told).save(place / names[-1])
+        measure(body, result.person, definition).save(place / names[-1])
     return names
 
 

@@ -53,7 +53,7 @@ def fitted(models: tuple[Body, Sitter], path: str) -> Taken:
     seen = observe(photo)
     result = fit(seen, sitter.stature_m, body, sex=sitter.sex, weights=sitter.weights)
     person = result.person
-    tapes = {name: cm / 100 for name, cm in measure(body, person).values().items()}
+    tapes = {name: cm / 100 for name, cm in measure(body, person, withhold=False).values().items()}
     picture = overlaid(photo.rgb, seen.mask, body, person.betas(), result.poses[0], result.cameras[0])
     return Taken(Path(path).stem, tapes, dict(result.readings.value), _around(picture, seen.mask))
 
