@@ -15,6 +15,7 @@ from avatarlab.body.layout import JOINT
 from avatarlab.measure import tapes
 from avatarlab.photo import Photo
 from avatarlab.render import Camera, as_uint8, shade
+from avatarlab.subject import Subject
 
 WIDTH, HEIGHT = 540, 800
 POSE_NOISE = 0.035
@@ -49,6 +50,11 @@ class Rendered:
     sex: str
     stature_m: float
     tapes_cm: dict[str, float]
+
+    @property
+    def subject(self) -> Subject:
+        """What is told of the person: stature and sex; paint is as near to the body as clothes can be."""
+        return Subject(self.stature_m, None, self.sex, "minimal")
 
 
 def rendered_person(body: Body, seed: int = 7, sex: str | None = None, views=("front", "side")) -> Rendered:
