@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from avatarlab.errors import InputError
-from avatarlab.fit.cases import FACTS, PICTURES, VIEWS, Case, case, open_photo
+from avatarlab.fit.cases import FACTS, PICTURES, VIEWS, Case, case, open_photo, parse_facts
 from avatarlab.lab.publish import publish, remove
 from avatarlab.measure import MEASURES, Measurements
 
-ASTRONAUT = {"front": f"skimage:{PICTURES[0]}", "stature_cm": "168"}
+ASTRONAUT = {"front": f"skimage:{PICTURES[0]}", "stature_cm": 168.0}
 """Who is made where nobody is given; her stature is assumed."""
 MARK = "measurements.json"
 """A folder that holds this is one of ours, and is replaced."""
@@ -63,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _case(given: argparse.Namespace) -> Case:
     """The person asked for, the photos decoded; InputError names what is wrong or missing."""
-    asked = {name: getattr(given, name) for name in (*VIEWS, *FACTS) if getattr(given, name)}
+    asked = {view: getattr(given, view) for view in VIEWS if getattr(given, view)}
+    asked |= parse_facts({name: getattr(given, name) for name in FACTS})
     if not any(view in asked for view in VIEWS):
         asked = ASTRONAUT | asked
         sys.stdout.write("No photo given, so this is the astronaut of scikit-image; her stature is assumed.\n")
@@ -91,6 +92,7 @@ def _make(told: Case, out: Path) -> None:
     try:
         wishes = bundle.Wishes(turning=True)
         bundle.make(work, told.name, told.photos, told.subject, bundle.Models.load(), wishes, _progress())
+        work.chmod(0o755)
         publish({work: out})
     finally:
         remove(work)

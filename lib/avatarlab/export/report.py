@@ -32,7 +32,8 @@ LOCKED = (
     "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
 )
 TURNING = LOCKED.replace(
-    "img-src data:;", "img-src data: blob:; script-src 'unsafe-inline' 'unsafe-eval'; worker-src blob:;"
+    "img-src data:;",
+    "img-src data: blob:; font-src data:; script-src 'unsafe-inline' 'unsafe-eval'; worker-src blob:;",
 )
 """What the browser may do: draw; where the avatar turns also run the page's own scripts, but never ask anybody."""
 JPEG_QUALITY = 85

@@ -90,6 +90,17 @@ def case(entry: Mapping, opened: Callable[[str], Photo]) -> Case:
     return Case(str(entry["name"]), photos, subject)
 
 
+def parse_facts(written: Mapping[str, str]) -> dict:
+    """Numbers and words of what was written; what is no number is left to the check that names the remedy."""
+    facts = {name: text for name, text in written.items() if text}
+    for name in ("stature_cm", "weight_kg"):
+        try:
+            facts |= {name: float(facts[name])} if name in facts else {}
+        except ValueError:
+            raise InputError(f"{name}: got {facts[name]!r}, expected a number, such as 178.5.") from None
+    return facts
+
+
 def _rendered(name: str, source: str, body: Body) -> Case:
     seed = source.removeprefix("rendered:")
     if not seed.isdigit():

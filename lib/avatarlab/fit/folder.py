@@ -19,7 +19,7 @@ from avatarlab.errors import InputError
 from avatarlab.files import sha256, write_json
 from avatarlab.fit import guess as first
 from avatarlab.fit import outside, posterior, results
-from avatarlab.fit.cases import Case, case
+from avatarlab.fit.cases import Case, case, parse_facts
 from avatarlab.fit.cluster import over_cluster
 from avatarlab.fit.person import fit_person
 from avatarlab.fit.roster import Entry, entries, photos_of
@@ -93,7 +93,7 @@ def load(settings: Settings) -> tuple[Body, outside.Regressor | None]:
 
 def fit_job(models: tuple[Body, outside.Regressor | None], one: Job) -> None:
     """Fit one person and write the results, whole; InputError says why not. ``models``: see ``load``."""
-    told = case({"name": one.name, **one.photos, **_facts(one.facts)}, decode)
+    told = case({"name": one.name, **one.photos, **parse_facts(one.facts)}, decode)
     place = Path(one.place)
     place.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=PART, dir=place.parent))
@@ -108,17 +108,6 @@ def alone(one: Job) -> str | None:
     """Fit one person in a process of its own, as on a cluster; return the error in one line, or None."""
     with one_thread():
         return attempt(fit_job, load(one.settings), one)[1]
-
-
-def _facts(written: Mapping[str, str]) -> dict:
-    """Numbers and words of what was written; what is no number is left to the check that names the remedy."""
-    facts = {name: text for name, text in written.items() if text}
-    for name in ("stature_cm", "weight_kg"):
-        try:
-            facts |= {name: float(facts[name])} if name in facts else {}
-        except ValueError:
-            raise InputError(f"{name}: got {facts[name]!r}, expected a number, such as 178.5.") from None
-    return facts
 
 
 def _write(work: Path, body: Body, outsider: outside.Regressor | None, told: Case, one: Job) -> None:

@@ -60,11 +60,11 @@ TURN_S = 16
 """Seconds of one turn of a turntable."""
 
 TURNING = """
-const world = K3DInstance.getWorld(), { camera, controls } = world, still = () => { turning = false; };
-let turning = true, last = performance.now();
-for (const sign of ['pointerdown', 'wheel', 'touchstart']) window.addEventListener(sign, still, { capture: true, once: true });
+const { camera, controls } = K3DInstance.getWorld(), state = { camera, turning: true };
+let last = performance.now();
+for (const sign of ['pointerdown', 'wheel']) window.addEventListener(sign, () => { state.turning = false; }, true);
 (function turn(now) {
-    if (!turning) return;
+    if (!state.turning) return;
     const angle = 2 * Math.PI * Math.min(now - last, 100) / (1000 * SECONDS), { position } = camera, { target } = controls;
     const [x, z] = [position.x - target.x, position.z - target.z];
     position.x = target.x + x * Math.cos(angle) + z * Math.sin(angle);
@@ -74,6 +74,7 @@ for (const sign of ['pointerdown', 'wheel', 'touchstart']) window.addEventListen
     K3DInstance.render();
     requestAnimationFrame(turn);
 })(last);
+window.turntable = state;
 """
 """What a report's turntable runs beside k3d: the camera walks round until it is touched."""
 
