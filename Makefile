@@ -17,12 +17,19 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test durations mutations service-test lab report bench lint
+.PHONY: repro demo test durations mutations service-test lab report bench lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)  ## make every result and every report
 	dvc repro
 	python -m avatarlab.lab.report
+
+# What `make demo` is told of the person: PHOTO=me.jpg STATURE=178, and if you like SIDE=, WEIGHT=, SEX=, CLOTHES=.
+DEMO = $(if $(PHOTO),"$(PHOTO)") $(if $(SIDE),--side "$(SIDE)") $(if $(STATURE),--stature-cm "$(STATURE)") \
+	$(if $(WEIGHT),--weight-kg "$(WEIGHT)") $(if $(SEX),--sex "$(SEX)") $(if $(CLOTHES),--clothes "$(CLOTHES)")
+
+demo: $(STAMP)  ## one photo to a measured avatar and a page about it in demo/: make demo PHOTO=me.jpg STATURE=178
+	@python -m avatarlab.export.avatar $(DEMO)
 
 test: $(STAMP)  ## prove it
 	$(PYTEST)

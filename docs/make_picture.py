@@ -11,7 +11,7 @@ from PIL import Image
 from avatarlab import ROOT
 from avatarlab.body import Body, Person, poses
 from avatarlab.export.reread import Glb
-from avatarlab.fit.subjects import read
+from avatarlab.fit.cases import read
 from avatarlab.lab import figures
 from avatarlab.measure import Measurements, sections
 from avatarlab.measure.draw import draw

@@ -42,7 +42,7 @@ def npm() -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium_path() -> str:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("no Chromium (environment variable CHROMIUM, or chromium on PATH)")

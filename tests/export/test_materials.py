@@ -40,3 +40,14 @@ def test_open_body_has_a_tongue_and_two_eyes(open_body, open_lod):
         materials.eye_faces(open_body, open_lod).sum()
         == materials.eye_faces(open_body, whole_body(open_body)).sum()
     )
+
+
+def test_a_view_paints_what_the_file_paints(open_body, open_lod):
+    points = open_body.template.numpy()[open_lod.keep]
+    colors = materials.vertex_colors(open_body, open_lod, points, np.array([0.5, 0.4, 0.3]))
+    painted = np.zeros(len(points), bool)
+    eyes, tongue = materials.eye_faces(open_body, open_lod), materials.tongue_faces(open_body, open_lod)
+    painted[open_lod.faces[eyes | tongue]] = True
+    np.testing.assert_allclose(colors[~painted], [[0.5, 0.4, 0.3]] * (~painted).sum())
+    linear = to_linear(torch.as_tensor(colors[painted])).numpy()
+    np.testing.assert_allclose(linear, materials.paint(open_body, open_lod, points)[painted], atol=1e-6)

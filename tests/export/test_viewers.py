@@ -92,11 +92,11 @@ def site(npm, open_body, open_lod, woman, tmp_path_factory):
 
 
 @pytest.fixture
-def page(site, chromium):
+def page(site, chromium_path):
     """A browser page on which any error in the console fails the test."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=GL)
+        browser = play.chromium.launch(executable_path=chromium_path, args=GL)
         page, errors = browser.new_page(viewport={"width": 600, "height": 800}), []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)

@@ -15,9 +15,9 @@ from avatarlab.body import smplx_file
 from avatarlab.body.layout import JOINT_NAMES, LANDMARKS, PARENTS, PARTS, parts_from_weights
 from avatarlab.body.skinning import Chain, Offsets, Points, Skin
 from avatarlab.errors import InputError
-from avatarlab.facts import SEXES
 from avatarlab.files import sha256
 from avatarlab.shapes import expect
+from avatarlab.subject import SEXES
 
 log = logging.getLogger(__name__)
 

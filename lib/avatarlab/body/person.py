@@ -12,8 +12,8 @@ import torch
 from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS
 from avatarlab.body.uncertainty import Uncertainty
 from avatarlab.errors import InputError, number
-from avatarlab.facts import SEXES
 from avatarlab.files import read_npz, write_npz
+from avatarlab.subject import SEXES
 
 log = logging.getLogger(__name__)
 

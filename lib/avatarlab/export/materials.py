@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from avatarlab.errors import InputError
 from avatarlab.export.lod import Lod
-from avatarlab.render.picture import to_linear
+from avatarlab.render.picture import to_linear, to_srgb
 
 EYES = ("l_eye", "r_eye")
 """Names of the body parts that are eyeballs."""
@@ -88,6 +88,14 @@ def paint(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
         angle = _gaze_angle_deg(positions[ball])
         colors[ball[angle < _IRIS_DEG]] = _linear(IRIS_SRGB)
         colors[ball[angle < _PUPIL_DEG]] = _linear(PUPIL_SRGB)
+    return colors
+
+
+def vertex_colors(body, lod: Lod, positions: np.ndarray, tone: np.ndarray) -> np.ndarray:
+    """Colours (K, 3) sRGB of the vertices at ``positions`` (K, 3) m: ``tone`` the skin, eyes and tongue as ``paint``."""
+    painted = np.unique(lod.faces[eye_faces(body, lod) | tongue_faces(body, lod)])
+    colors = np.tile(np.asarray(tone, dtype=np.float64), (len(positions), 1))
+    colors[painted] = to_srgb(torch.as_tensor(paint(body, lod, positions)[painted])).numpy()
     return colors
 
 

@@ -58,12 +58,12 @@ def _answers(some: Sequence[Record], asked: Sequence[Record]):
 
 def _population(one: Record, weighed: bool) -> list[float]:
     """What stature (and weight) alone say of the 15 tapes, m."""
-    _, mean, _ = before(one.stature_m, one.weight_kg if weighed else None, one.sex)
+    _, mean, _ = before(one.told(weighed))
     return [mean[people(one.sex)[0].index(name)] for name in TAPES]
 
 
 def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
-    answer = model(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+    answer = model(one.readings, one.told(weighed))
     return [answer.value_m[name] for name in TAPES]
 
 

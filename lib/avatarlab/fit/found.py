@@ -18,6 +18,7 @@ from avatarlab.fit.state import State, camera
 from avatarlab.fit.target import Target, target
 from avatarlab.photo import Observation
 from avatarlab.render import Camera
+from avatarlab.subject import Subject
 
 REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
 """How far apart outlines may be and still pull, step by step."""
@@ -69,20 +70,19 @@ class Clock:
 
 def search(
     observations: tuple[Observation, ...],
-    stature_m: float,
+    subject: Subject,
     body: Body,
-    sex: str = "unknown",
     seed: int = 7,
     guess: Guess | str | None = None,
     progress: Callable[[int, int, str, float], None] | None = None,
     steps: int = len(REACHES_M),
     weights: str = "pretrained",
 ) -> Found:
-    """Search shape, poses and cameras; arguments as of ``fit``, already checked."""
+    """Search shape, poses and cameras; arguments as of ``fit``. The weight plays no part."""
     clock = Clock(progress)
     targets = tuple(target(observation) for observation in observations)
-    looking = Search(body, targets, stature_m, shape.prior(body, sex), clock, seed)
-    first = given(guess, targets, stature_m, sex, body, weights)
+    looking = Search(body, targets, subject.stature_m, shape.prior(body, subject.sex), clock, seed)
+    first = given(guess, targets, subject, body, weights)
     starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
     clock.total = len(targets) + starts + steps + SOFT_STEPS
     state = looking.started(first)

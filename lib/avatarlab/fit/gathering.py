@@ -19,6 +19,7 @@ from avatarlab.fit.records import Record, load, written
 from avatarlab.lab.parallel import Outcome, outcomes
 from avatarlab.people import Participant, Participants, delivered
 from avatarlab.photo import Observation
+from avatarlab.subject import Subject
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +148,9 @@ def _record(models: Models, one: Participant, track: str, kind: str, seen: tuple
     if any(view is None or any(note.fatal for note in view.findings) for view in seen):
         log.warning("%s, track %s, %s: nobody is found in a photo", one.id, track, kind)
         return None
-    found = search(
-        seen, one.stature_m, models.body, one.sex, guess=models.guess, steps=models.steps, weights=models.weights
-    )
-    end = concluded(found, None, one.sex, None)
+    told = Subject(one.stature_m, sex=one.sex)
+    found = search(seen, told, models.body, guess=models.guess, steps=models.steps, weights=models.weights)
+    end = concluded(found, told, None)
     return Record(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
         one.truth_m, one.row, one.mesh_m, judged(found, end).usable,

@@ -17,6 +17,7 @@ from avatarlab.fit.regressor.network import POINTS, SHAPES, TAPE_M, VIEWS, Regre
 from avatarlab.fit.state import ViewState
 from avatarlab.measure import MEASURES
 from avatarlab.photo import skeleton
+from avatarlab.subject import Subject
 
 if TYPE_CHECKING:
     from avatarlab.body import Body
@@ -47,7 +48,7 @@ class Guess:
 
 
 class FirstGuess:
-    """The network with its weights: ``FirstGuess.load()(targets, stature_m, weight_kg, sex, body)`` -> Guess."""
+    """The network with its weights: ``FirstGuess.load()(targets, subject, body)`` -> Guess."""
 
     def __init__(self, tensors: dict[str, Tensor], card: dict):
         """tensors as training saves them; a card without ``width`` or tensors that do not fit raise InputError."""
@@ -65,20 +66,18 @@ class FirstGuess:
         """Load ``pretrained`` or ``trained`` weights, or those at a path; any trouble raises InputError."""
         return cls(*files.load(place(weights)))
 
-    def __call__(
-        self, targets: "tuple[Target, ...]", stature_m: float, weight_kg: float | None, sex: str, body: "Body"
-    ) -> Guess:
+    def __call__(self, targets: "tuple[Target, ...]", subject: Subject, body: "Body") -> Guess:
         """Guess from one view or more of one person, at least a mask in each; weight and sex may be unknown."""
         told = encoding.given(
-            torch.tensor([float(stature_m)]),
-            torch.tensor([float(weight_kg or 0)]),
-            torch.tensor([encoding.SEX_CODE[sex]]),
+            torch.tensor([subject.stature_m]),
+            torch.tensor([subject.weight_kg or 0.0]),
+            torch.tensor([encoding.SEX_CODE[subject.sex]]),
         )
         views: dict[int, ViewState] = {}
         shape = None
         for group in groups([slot(target) for target in targets]):
             chosen = {slot(targets[number]): targets[number] for number in group}
-            frames = {k: _frame(target, stature_m) for k, target in chosen.items()}
+            frames = {k: _frame(target, subject.stature_m) for k, target in chosen.items()}
             said = self._said(chosen, frames, told)
             shape = shape or said
             for number in group:
@@ -119,19 +118,19 @@ def _kept(path: Path, changed_ns: int) -> FirstGuess:
     return FirstGuess.load(path)
 
 
-def first_guess(targets, stature_m, weight_kg, sex, body, weights: str | Path = "pretrained") -> Guess:
+def first_guess(targets, subject: Subject, body, weights: str | Path = "pretrained") -> Guess:
     """The Guess of ``FirstGuess``; the network is kept between calls, missing weights raise InputError."""
     path = place(weights)
-    return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, stature_m, weight_kg, sex, body)
+    return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, subject, body)
 
 
 def given(
-    guess: Guess | str | None, targets, stature_m: float, sex: str, body, weights: str | Path = "pretrained"
+    guess: Guess | str | None, targets, subject: Subject, body, weights: str | Path = "pretrained"
 ) -> Guess | None:
     """What the search starts from: a Guess as it is, the network's for "network", None for "starts".
 
     None chooses the network where its weights are there and the pictures are of the kind it was taught (TAUGHT) and
-    show whole people, else several starts.
+    show whole people, else several starts. The weight is not told: it has its say in the posterior.
     """
     if isinstance(guess, Guess) or guess == "starts":
         return guess if isinstance(guess, Guess) else None
@@ -141,7 +140,7 @@ def given(
         )
     default = place(weights).is_file() and all(target.observation.capture in TAUGHT for target in targets)
     usable = all(whole_person(target) for target in targets) and (guess or default)
-    return first_guess(targets, stature_m, None, sex, body, weights) if usable else None
+    return first_guess(targets, subject.unweighed(), body, weights) if usable else None
 
 
 def whole_person(target: "Target") -> bool:

@@ -17,6 +17,7 @@ from avatarlab.measure import MEASURES, match, population, tapes
 from avatarlab.measure.definitions import FLEXED_M
 from avatarlab.photo import Photo
 from avatarlab.render import Camera, as_uint8, shade
+from avatarlab.subject import Subject
 
 WIDTH, HEIGHT = 540, 800
 POSE_NOISE = 0.035
@@ -53,6 +54,11 @@ class Rendered:
     sex: str
     stature_m: float
     tapes_cm: dict[str, float]
+
+    @property
+    def subject(self) -> Subject:
+        """What is told of the person: stature and sex; paint is as near to the body as clothes can be."""
+        return Subject(self.stature_m, None, self.sex, "minimal")
 
 
 def rendered_person(body: Body, seed: int = 7, sex: str | None = None, views=("front", "side")) -> Rendered:
