@@ -233,9 +233,20 @@ def quick(tmp_path_factory) -> Path:
 
 
 SAGE = {"train_codebooks", "train_diffusion", "train_decoder", "train_refiner", "score_motion", "animate_body"}
-WEIGHTS = {"train_codebooks", "train_refiner", "train_posterior", "fit_photo", "benchmark", "score_motion", "animate_body"}
+WEIGHTS = {
+    "train_codebooks",
+    "train_refiner",
+    "train_posterior",
+    "fit_photo",
+    "benchmark",
+    "score_motion",
+    "animate_body",
+}
 EDITS = [
-    (("lib/avatarlab/lab/figures.py", "lib/avatarlab/motion/pictures.py"), set()),  # what only draws trains nothing
+    (
+        ("lib/avatarlab/lab/figures.py", "lib/avatarlab/motion/pictures.py"),
+        set(),
+    ),  # what only draws trains nothing
     (("lib/avatarlab/people/making.py",), {"people"}),
     (("lib/avatarlab/motion/sage/denoiser.py",), SAGE),
     (("lib/avatarlab/measure/oracle.py",), {"measure"}),
