@@ -40,18 +40,20 @@ KEPT = {
         **{"causal_frame_ms": (), "causal_frame_p99_ms": (), "stream_late_frames": (), "avatarposer_frame_ms": ()},
         **{"sage_frame_ms": (), "read_motion_s_per_min": ()},
     },
+    "bench_pipeline.py": {"noop_repro_s": ()},
     "bench_service.py": {
         **{"service_start_s": (), "service_job_s": (), "service_jobs_per_min_1": (), "service_jobs_per_min_2": ()},
         **{"service_worker_mb": ()},
     },
 }
 """Benchmark -> figure -> where it stands in what the benchmark prints (an empty path: under its own name)."""
-OPTIONAL = {"first_guess_s", *KEPT["bench_motion.py"], *KEPT["bench_service.py"]}
+OPTIONAL = {"first_guess_s", *KEPT["bench_motion.py"], *KEPT["bench_pipeline.py"], *KEPT["bench_service.py"]}
 """What a benchmark leaves out where weights, data or servers are missing."""
 RATIOS = {
     **{"body_load_ms": 1, "body_forward_ms": 1, "sixteen_tapes_ms": 1, "face_id_256_ms": 1},
     **{"silhouette_forward_backward_256_ms": 1, "fit_two_views_s": 1000, "first_guess_s": 1000},
     **{"causal_frame_ms": 1, "read_motion_s_per_min": 1000, "service_job_s": 1000, "service_start_s": 1000},
+    "noop_repro_s": 1000,
 }
 """Times whose budget is in yardsticks, under their name without its unit and with ``_ratio``; their unit in ms."""
 

@@ -25,7 +25,7 @@ def test_everything_that_is_told_is_there(body, whole, observed, tmp_path):
     names = results.write(tmp_path / "new", body, whole, ("iso8559", "ansur"), results.EXTRAS)
     assert sorted(names) == sorted(path.name for path in (tmp_path / "new").iterdir()) and len({*names}) == 11
     place = tmp_path / "new"
-    assert Person.load(place / "person.npz", body.sha256).betas().equal(whole.result.person.betas())
+    assert Person.load(place / "person.npz", body).betas().equal(whole.result.person.betas())
     assert json.loads((place / "quality.json").read_text())["usable"]
     assert Measurements.load(place / "measurements.json").definition == "iso8559"
     assert Measurements.load(place / "measurements_ansur.json") == measure(body, whole.result.person)
