@@ -11,12 +11,13 @@ from avatarlab.fit import fit, placeholder, uncertainty
 from avatarlab.fit.uncertainty import AVERAGE, rests_on
 from avatarlab.measure import DEFINITIONS, MEASURES, measure
 from avatarlab.photo import Finding, Photo, observe
+from avatarlab.subject import Subject
 
 
 @pytest.fixture(scope="module")
 def astronaut(body):
     """The README's fit."""
-    return fit(observe(Photo(skimage.data.astronaut(), None, "astronaut")), 1.68, body)
+    return fit(observe(Photo(skimage.data.astronaut(), None, "astronaut")), Subject(1.68), body)
 
 
 def test_the_file_alone_measures_as_the_fit_did(body, astronaut, tmp_path):
@@ -55,7 +56,7 @@ def test_whole_photos_are_what_a_fit_rests_on(body, person, fitted):
 
 
 def test_another_shape_s_uncertainty_is_refused(body, fitted):
-    other = placeholder(body, 1.5)
+    other = placeholder(body, Subject(1.5))
     with pytest.raises(InputError, match="uncertainty: .* but the body measures .*another shape's"):
         measure(body, replace(other, uncertainty=fitted.person.uncertainty))
 
@@ -78,7 +79,7 @@ def test_evidence_is_what_the_photos_show(observed):
 
 
 def test_of_a_placeholder_only_the_stature_is_known(body):
-    average = placeholder(body, 1.8055, "male")
+    average = placeholder(body, Subject(1.8055, sex="male"))
     found = measure(body, average).measures
     assert found["stature"].value == 180.55 and found["stature"].interval == (180.55, 180.55)
     assert {name for name, one in found.items() if one.reason == AVERAGE} == {*MEASURES} - {"stature"}
