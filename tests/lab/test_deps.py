@@ -116,12 +116,21 @@ def test_declared_drawing_modules_exist_and_no_package_hides_results_behind_them
     assert writers == set(), "a module that writes results does not only draw"
 
 
-PICTURE = re.compile(r"out\b.*\.(png|jpe?g|svg|webp|gif)|\.(png|jpe?g|svg|webp|gif)\b.*\bout\b|Image.*\.save\(")
+WRITES = re.compile(r"imwrite\(|\bImage\b.*\.save\(|savefig\(|out\b.*\.(png|jpe?g|svg|webp|gif)\b")
+
+
+def drawn_into_results(stage: str, path: Path) -> set[tuple[str, str]]:
+    """Return (stage, drawing module) where code that writes picture files imports a module that only draws."""
+    library = deps.Library()
+    cells = [notebook.source(c) for c in notebook.read(path)["cells"] if c["cell_type"] == "code"]
+    start = deps.parse("\n".join(cells), path.name)
+    texts = {module: library.file(module).read_text() for module in library.modules(start)}
+    writers = [library.source(module) for module, text in texts.items() if WRITES.search(text)]
+    writers += [start] if WRITES.search("\n".join(cells)) else []
+    imports = {name for writer in writers for name in writer.imports if library.file(name)}
+    return {(stage, name) for name in imports if deps.only_draws(name)}
 
 
 def test_stages_that_write_pictures_say_which_module_draws_them():
-    sources = {
-        stage: "\n".join(notebook.source(c) for c in notebook.read(path)["cells"] if c["cell_type"] == "code")
-        for stage, path in notebook.stages().items()
-    }
-    assert {stage for stage, code in sources.items() if PICTURE.search(code)} == set(deps.RESULTS)
+    found = {pair for stage, path in notebook.stages().items() for pair in drawn_into_results(stage, path)}
+    assert found == {(stage, name) for stage, names in deps.RESULTS.items() for name in names}

@@ -20,6 +20,7 @@ DRAWING = (
     "avatarlab.measure.draw",
     "avatarlab.photo.drawing",
     "*.pictures",
+    "*.plots",
 )
 """Modules, packages and patterns of such that only draw: an edit changes how a report looks and no result, so it reruns
 nothing, and what they alone import counts as little. A report drawn the new way: ``dvc repro -f -s <stage>``."""
