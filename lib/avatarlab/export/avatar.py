@@ -21,7 +21,7 @@ from avatarlab.export import bundle
 from avatarlab.export.report import interval_text
 from avatarlab.fit.cases import FACTS, PICTURES, VIEWS, Case, case, open_photo, parse_facts
 from avatarlab.lab.publish import publish, remove
-from avatarlab.measure import Measurements
+from avatarlab.measure import MEASURES, Measurements
 
 ASTRONAUT = {"front": f"skimage:{PICTURES[0]}", "stature_cm": 168.0}
 """Who is made where nobody is given; her stature is assumed."""
@@ -119,7 +119,9 @@ def _tell(words: str) -> None:
 def _say(name: str, out: Path, quiet: bool) -> None:
     """The measures in a table, and the page's address; opened where there is a screen."""
     sys.stdout.write(f"\n{name}, in cm, with 90 % intervals\n")
-    for measure, one in Measurements.load(out / MARK).measures.items():
+    found = Measurements.load(out / MARK).measures
+    for measure in MEASURES:
+        one = found[measure]
         value = "    –" if one.value is None else f"{one.value:5.1f}"
         line = f"  {measure.replace('_', ' '):18s} {value}  {interval_text(one.interval):16s} {one.reason or ''}"
         sys.stdout.write(f"{line.rstrip()}\n")
