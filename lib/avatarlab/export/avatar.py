@@ -14,7 +14,11 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import matplotlib
+
 from avatarlab.errors import InputError
+from avatarlab.export import bundle
+from avatarlab.export.report import interval_text
 from avatarlab.fit.cases import FACTS, PICTURES, VIEWS, Case, case, open_photo, parse_facts
 from avatarlab.lab.publish import publish, remove
 from avatarlab.measure import MEASURES, Measurements
@@ -82,10 +86,6 @@ def _make(told: Case, out: Path) -> None:
     ):
         raise InputError(f"{out} is in the way and holds no avatar; move it, or choose another --out.")
     _tell("loading the body and the networks")
-    import matplotlib
-
-    from avatarlab.export import bundle  # seconds, which nobody waits for whose photo is refused
-
     matplotlib.use("Agg")
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".avatar-", dir=out.parent))
@@ -119,14 +119,13 @@ def _tell(words: str) -> None:
 def _say(name: str, out: Path, quiet: bool) -> None:
     """The measures in a table, and the page's address; opened where there is a screen."""
     sys.stdout.write(f"\n{name}, in cm, with 90 % intervals\n")
+    found = Measurements.load(out / MARK).measures
     for measure in MEASURES:
-        one = Measurements.load(out / MARK).measures[measure]
+        one = found[measure]
         value = "    –" if one.value is None else f"{one.value:5.1f}"
-        between = f"{one.interval[0]:.1f} to {one.interval[1]:.1f}" if one.interval and one.value else ""
-        sys.stdout.write(
-            f"  {measure.replace('_', ' '):18s} {value}  {between:16s} {one.reason or ''}".rstrip() + "\n"
-        )
-    address = (out / "report.html").resolve().as_uri()
+        line = f"  {measure.replace('_', ' '):18s} {value}  {interval_text(one.interval):16s} {one.reason or ''}"
+        sys.stdout.write(f"{line.rstrip()}\n")
+    address = (out / bundle.REPORT).resolve().as_uri()
     opened = not quiet and _screen() and webbrowser.open(address)
     sys.stdout.write(f"\n{'Opened' if opened else 'Open'} {address}\nThe avatar: {out / 'avatar.glb'}\n")
 

@@ -95,7 +95,7 @@ def _body(body: Body, person: FittedPerson) -> Iterable[str]:
 
 def _table(found: Measurements) -> str:
     rows = [
-        (name.replace("_", " "), _cm(entry.value), _between(entry.interval), entry.reason or "")
+        (name.replace("_", " "), _cm(entry.value), interval_text(entry.interval), entry.reason or "")
         for name in MEASURES
         for entry in [found.measures[name]]
     ]
@@ -108,7 +108,8 @@ def _cm(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _between(interval: tuple[float, float] | None) -> str:
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """An interval in cm in words; nothing where there is none."""
     if interval is None:
         return ""
     return "as given" if interval[0] == interval[1] else f"{interval[0]:.1f} to {interval[1]:.1f}"
