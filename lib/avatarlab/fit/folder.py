@@ -23,6 +23,7 @@ from avatarlab.fit import guess as first
 from avatarlab.fit import outside, posterior, results
 from avatarlab.fit.cluster import over_cluster
 from avatarlab.fit.fitting import fit
+from avatarlab.fit.found import REACHES_M
 from avatarlab.fit.roster import Entry, entries, photos_of
 from avatarlab.fit.subjects import Subject, subject
 from avatarlab.lab.parallel import Outcome, attempt, one_line, one_thread, outcomes
@@ -42,7 +43,7 @@ class Settings:
     body_file: str
     definition: str = "ansur"
     seed: int = 7
-    steps: int = 12
+    steps: int = len(REACHES_M)
     weights: str = "pretrained"
     regressor: str = "none"
 
