@@ -15,7 +15,7 @@ from avatarlab.errors import InputError
 from avatarlab.fit import FitError, fit, placeholder
 from avatarlab.fit.found import search
 from avatarlab.fit.guess import Guess
-from avatarlab.fit.search import arms_up
+from avatarlab.fit.search import Search
 from avatarlab.measure import tapes
 from avatarlab.people.rendered import measured_cm
 from avatarlab.photo import Finding, Photo, decode, observe
@@ -98,7 +98,7 @@ def test_a_good_guess_replaces_the_starts(body, person, observed):
 def test_a_wrong_guess_is_replaced_by_the_starts(body, person, observed):
     front = (observed["front"],)
     found = search(front, person.subject, body, guess="starts", steps=2)
-    view = replace(found.state.views[0], pose=arms_up())
+    view = replace(found.state.views[0], pose=poses.arms_up())
     far = Guess(found.state.betas, None, (replace(view, shift=view.shift + torch.tensor([0.0, 1.0, 2.0])),))
     again = search(front, person.subject, body, guess=far, steps=2)
     assert (again.state.views[0].pose - found.state.views[0].pose).abs().max() < 0.3
@@ -213,3 +213,17 @@ def test_real_photos_are_fitted(body, path):
     result = fit(observe(decode(path)), Subject(stature), body)
     (found,) = result.quality.views
     assert result.quality.usable and found.iou > 0.82 and found.keypoint_error_share < 0.02
+
+
+def test_a_search_takes_over_what_an_earlier_one_prepared(body, person, observed, monkeypatch):
+    both, sought = (observed["front"], observed["side"]), []
+    posed = Search.posed
+    monkeypatch.setattr(Search, "posed", lambda self, *given: sought.append(given[1]) or posed(self, *given))
+    given = {"guess": "starts", "steps": 1}
+    alone = search(both, person.subject, body, **given)
+    front = search(both[:1], person.subject, body, **given)
+    after = search(both, person.subject, body, **given, ahead=front)
+    assert sought == [0, 1, 0, 1] and after.targets[0] is front.targets[0]
+    assert torch.equal(after.state.betas, alone.state.betas) and torch.equal(after.covariance, alone.covariance)
+    search(both[:1], replace(person.subject, stature_m=person.stature_m + 0.05), body, **given, ahead=front)
+    assert sought[4:] == [0], "a pose was taken over for another shape"

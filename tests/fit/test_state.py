@@ -6,8 +6,7 @@ import torch
 
 from avatarlab.body import poses
 from avatarlab.body.slopes import Slopes
-from avatarlab.fit.search import placed
-from avatarlab.fit.state import PER_VIEW, POSED, State, camera, imaged, keypoint_moves, start_view
+from avatarlab.fit.state import PER_VIEW, POSED, State, camera, imaged, keypoint_moves, placed, start_view
 from avatarlab.photo.keypoints import Keypoints
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from avatarlab.render import Camera, overlay, shade, silhouette, vertex_normals
+from avatarlab.render import Camera, overlay, shade, shading, silhouette, vertex_normals
 from avatarlab.render.picture import to_linear
 
 BOX = [[10, 8], [30, 8], [30, 20], [10, 20]]
@@ -113,3 +113,18 @@ def test_shade_refuses(camera, square, change, complaint):
 def test_overlay_refuses_an_opacity_in_percent(camera, square):
     with pytest.raises(ValueError, match="opacity: got 70"):
         overlay(np.zeros((48, 64, 3), np.uint8), *square(BOX), camera, opacity=70)
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.55, 0.4, 0.0), (9.0, 0.0, 0.0), (0.0, 0.0, 6.0)])
+def test_only_the_mesh_s_window_is_drawn_and_nothing_changes(sphere, monkeypatch, shift):
+    vertices, faces = sphere
+    moved, camera = (
+        vertices + torch.tensor(shift),
+        Camera.look_at((0, 0, 5), (0, 0, 0), fov_deg=40, width=61, height=47),
+    )
+    windowed = shade(moved, faces, camera)
+    rows, columns = shading._frame(moved, camera)
+    monkeypatch.setattr(shading, "_frame", lambda *_: (slice(0, 47), slice(0, 61)))
+    assert torch.allclose(windowed, shade(moved, faces, camera), atol=1e-5)
+    assert (rows.stop - rows.start < 47) != (shift[2] > 5), "drawn whole only where the camera is within the mesh"
+    assert 0 <= rows.start < rows.stop <= 47 and 0 <= columns.start < columns.stop <= 61

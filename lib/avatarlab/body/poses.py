@@ -41,6 +41,13 @@ def standing() -> torch.Tensor:
     return pose
 
 
+def arms_up() -> torch.Tensor:
+    """Return both arms overhead (55, 3)."""
+    pose = tpose()
+    pose[JOINT["left_shoulder"], 2], pose[JOINT["right_shoulder"], 2] = 1.0, -1.0
+    return pose
+
+
 NAMED = {"tpose": tpose, "apose": apose, "standing": standing}
 
 

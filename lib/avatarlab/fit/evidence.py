@@ -28,17 +28,32 @@ class Normal:
         )
         self.energy = 0.0
 
-    def columns(self, view: int) -> Tensor:
+    def spans(self, view: int) -> tuple[slice, slice]:
         """Step columns that a view's residuals have slopes in: the shape's, then its own."""
         start = self.shapes + view * PER_VIEW
-        return torch.cat([torch.arange(self.shapes), torch.arange(start, start + PER_VIEW)])
+        return slice(0, self.shapes), slice(start, start + PER_VIEW)
 
-    def add(self, residual: Tensor, slopes: Tensor, weight: Tensor, columns: Tensor) -> None:
-        """residual (N,) in standard deviations, slopes (N, C), weight (N,), columns (C,)."""
+    def pose(self, view: int) -> slice:
+        """Step columns of a view's pose angles."""
+        end = self.shapes + (view + 1) * PER_VIEW
+        return slice(end - POSE, end)
+
+    def add(self, residual: Tensor, slopes: Tensor, weight: Tensor, spans: tuple[slice, ...]) -> None:
+        """residual (N,) in standard deviations, slopes (N, C), weight (N,); the spans together are C columns."""
         weighted = slopes * weight[:, None]
-        self.h[columns[:, None], columns] += weighted.T @ slopes
-        self.g[columns] += weighted.T @ residual
+        h, g = weighted.T @ slopes, weighted.T @ residual
+        sizes = [span.stop - span.start for span in spans]
+        for mine, rows, part in zip(spans, h.split(sizes), g.split(sizes), strict=True):
+            self.g[mine] += part
+            for other, block in zip(spans, rows.split(sizes, 1), strict=True):
+                self.h[mine, other] += block
         self.energy += float((weight * residual.square()).sum())
+
+    def add_diagonal(self, off: Tensor, sigma: Tensor, span: slice) -> None:
+        """Independent residuals off / sigma (C,) of the columns of one span."""
+        self.h.diagonal()[span] += sigma**-2
+        self.g[span] += off / sigma**2
+        self.energy += float((off / sigma).square().sum())
 
 
 def robust(residual: Tensor, reach: float) -> Tensor:
@@ -66,9 +81,11 @@ def keypoints(
     sigma = KEYPOINT_M * spread * _loose() * (1.5 if side else 1.0) * image.scale.median()
     off = (image.pixels - wanted) / sigma[:, None]
     weight = seen * robust(off.norm(dim=1), 5.0)
-    columns = normal.columns(view)
     normal.add(
-        off.reshape(-1), (image.slopes / sigma[:, None, None]).flatten(0, 1), weight.repeat_interleave(2), columns
+        off.reshape(-1),
+        (image.slopes / sigma[:, None, None]).flatten(0, 1),
+        weight.repeat_interleave(2),
+        normal.spans(view),
     )
 
 
@@ -88,9 +105,11 @@ def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Ten
     aim = torch.nn.functional.normalize(world[two] - world[one], dim=1)
     off = (unit - aim) / (BONE_SIGMA * spread)
     weight = torch.minimum(seen[one], seen[two])[:, None] * robust(off.norm(dim=1), 3.0)[:, None]
-    columns = normal.columns(view)
     normal.add(
-        off.reshape(-1), (across / (BONE_SIGMA * spread)).flatten(0, 1), weight.expand(-1, 3).reshape(-1), columns
+        off.reshape(-1),
+        (across / (BONE_SIGMA * spread)).flatten(0, 1),
+        weight.expand(-1, 3).reshape(-1),
+        normal.spans(view),
     )
 
 
@@ -109,7 +128,7 @@ def lines(normal: Normal, view: int, image: Image, pairs: Lines, sigma_m: float,
     sigma = sigma_m * image.scale
     slopes = (image.slopes * pairs.normals[..., None]).sum(1) / sigma[:, None]
     weight = pairs.weight * robust(pairs.distance / image.scale, reach_m)
-    normal.add(pairs.off / sigma, slopes, weight, normal.columns(view))
+    normal.add(pairs.off / sigma, slopes, weight, normal.spans(view))
 
 
 POSE_SIGMA = {
@@ -133,34 +152,27 @@ def pose_sigma() -> Tensor:
     return torch.tensor(rows, dtype=DOUBLE).reshape(-1)
 
 
-def _diagonal(normal: Normal, off: Tensor, sigma: Tensor, columns: Tensor) -> None:
-    normal.h[columns, columns] += sigma**-2
-    normal.g[columns] += off / sigma**2
-    normal.energy += float((off / sigma).square().sum())
-
-
 def pose_prior(normal: Normal, state: State, rest: Tensor, strength: float) -> None:
     """Every view's pose near ``rest`` (55, 3); ``strength`` > 1 while the camera is still unknown."""
     for number, view in enumerate(state.views):
         off = (view.pose - rest)[1:POSED].reshape(-1).double()
-        _diagonal(normal, off, pose_sigma() / strength, normal.columns(number)[-POSE:])
-        _bending(normal, view.pose, normal.columns(number)[-POSE:])
+        normal.add_diagonal(off, pose_sigma() / strength, normal.pose(number))
+        _bending(normal, view.pose, normal.pose(number).start)
 
 
 BEND = {("left_knee", 0): 1.0, ("right_knee", 0): 1.0, ("left_elbow", 1): -1.0, ("right_elbow", 1): 1.0}
 BEND_SIGMA = 0.06
 
 
-def _bending(normal: Normal, pose: Tensor, columns: Tensor) -> None:
-    """Knees and elbows do not bend backwards."""
+def _bending(normal: Normal, pose: Tensor, start: int) -> None:
+    """Knees and elbows do not bend backwards; the pose's columns begin at ``start``."""
     for (joint, axis), sign in BEND.items():
         index = JOINT_NAMES.index(joint)
         angle = sign * float(pose[index, axis])
         if angle < 0:
-            at = columns[(index - 1) * 3 + axis][None]
-            _diagonal(
-                normal, torch.tensor([sign * angle], dtype=DOUBLE), torch.tensor([BEND_SIGMA], dtype=DOUBLE), at
-            )
+            at = start + (index - 1) * 3 + axis
+            off = torch.tensor([sign * angle], dtype=DOUBLE)
+            normal.add_diagonal(off, torch.tensor([BEND_SIGMA], dtype=DOUBLE), slice(at, at + 1))
 
 
 TIE = {"shoulder": 0.35, "elbow": 0.35, "wrist": 0.2, "collar": 0.08, "neck": 0.12, "head": 0.12}
@@ -178,10 +190,11 @@ def tie(normal: Normal, state: State) -> None:
     if len(state.views) < 2:
         return
     sigma = tie_sigma().repeat_interleave(3)
-    one, two = (normal.columns(number)[-POSE:] for number in (0, 1))
     off = (state.views[1].pose - state.views[0].pose)[1:POSED].reshape(-1).double()
     eye = torch.eye(POSE, dtype=DOUBLE) / sigma[:, None]
-    normal.add(off / sigma, torch.cat([-eye, eye], 1), torch.ones(POSE, dtype=DOUBLE), torch.cat([one, two]))
+    normal.add(
+        off / sigma, torch.cat([-eye, eye], 1), torch.ones(POSE, dtype=DOUBLE), (normal.pose(0), normal.pose(1))
+    )
 
 
 FOCAL_SIGMA = {"exif": 0.02, "assumed": 0.15}
@@ -190,15 +203,16 @@ TILT_SIGMA = 0.20
 
 def camera_prior(normal: Normal, number: int, state: State, focal_px: float, source: str) -> None:
     """The focal length near its guess; the body upright in the picture, mildly."""
-    view, columns = state.views[number], normal.columns(number)[-PER_VIEW:]
+    view, span = state.views[number], normal.spans(number)[1]
     off = view.log_focal.double().reshape(1) - np.log(focal_px)
-    _diagonal(normal, off, torch.tensor([FOCAL_SIGMA[source]], dtype=DOUBLE), columns[CAMERA - 1 :][:1])
+    zoom = slice(span.start + CAMERA - 1, span.start + CAMERA)
+    normal.add_diagonal(off, torch.tensor([FOCAL_SIGMA[source]], dtype=DOUBLE), zoom)
     up = view.rotation[:, 1].double()  # the body's up in camera axes; (0, -1, 0) when upright
     lean = torch.stack([up[2], up[0]])
     slopes = torch.zeros(2, PER_VIEW, dtype=DOUBLE)
     slopes[0, 0], slopes[0, 1] = up[1], -up[0]
     slopes[1, 1], slopes[1, 2] = up[2], -up[1]
-    normal.add(lean / TILT_SIGMA, slopes / TILT_SIGMA, torch.ones(2, dtype=DOUBLE), columns)
+    normal.add(lean / TILT_SIGMA, slopes / TILT_SIGMA, torch.ones(2, dtype=DOUBLE), (span,))
 
 
 def shape_prior(normal: Normal, state: State, prior) -> None:

@@ -21,6 +21,7 @@ from avatarlab.fit import guess as first
 from avatarlab.fit import outside, posterior, results
 from avatarlab.fit.cases import Case, case, parse_facts
 from avatarlab.fit.cluster import over_cluster
+from avatarlab.fit.found import REACHES_M
 from avatarlab.fit.person import fit_person
 from avatarlab.fit.roster import Entry, entries, photos_of
 from avatarlab.lab.parallel import Outcome, attempt, one_line, one_thread, outcomes
@@ -40,7 +41,7 @@ class Settings:
     body_file: str
     definition: str = "ansur"
     seed: int = 7
-    steps: int = 12
+    steps: int = len(REACHES_M)
     weights: str = "pretrained"
     regressor: str = "none"
 

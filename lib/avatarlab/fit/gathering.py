@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from avatarlab.body.model import find
 from avatarlab.errors import InputError
 from avatarlab.files import sha256, whole
 from avatarlab.fit.conclusion import concluded
-from avatarlab.fit.found import search
+from avatarlab.fit.found import REACHES_M, Found, search
 from avatarlab.fit.guess import place
 from avatarlab.fit.quality import judged
 from avatarlab.fit.records import Record, load, written
@@ -53,7 +52,7 @@ def gather(
     per_split: Mapping[str, int] | None = None,
     body_file: str | Path | None = None,
     guess: str | None = None,
-    steps: int = 12,
+    steps: int = len(REACHES_M),
     weights: str = "pretrained",
     workers: int | None = None,
     progress: Callable[[Outcome], None] | None = None,
@@ -138,19 +137,34 @@ def searched(models: Models, job: Job) -> list[Record]:
     one = models.people[job.number]
     views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
     shown = dict(zip(views, delivered(one, job.track, models.body, views), strict=True))
-    record = partial(_record, models, one, job.track)
-    found = [record(kind, tuple(shown[view] for view in kind.split("_"))) for kind in job.inputs]
-    return [one for one in found if one is not None]
+    records, ahead = [], None
+    for kind in job.inputs:
+        found = _found(models, one, job.track, tuple(shown[view] for view in kind.split("_")), ahead)
+        ahead = found or ahead
+        records += [_record(one, job.track, kind, found)] if found else []
+    return records
 
 
-def _record(models: Models, one: Participant, track: str, kind: str, seen: tuple[Observation | None, ...]):
-    """One record, or None where a view shows nobody or is beyond use."""
+def _found(
+    models: Models, one: Participant, track: str, seen: tuple[Observation | None, ...], ahead: Found | None
+) -> Found | None:
+    """The search of some views, or None where one of them shows nobody or is beyond use."""
     if any(view is None or any(note.fatal for note in view.findings) for view in seen):
-        log.warning("%s, track %s, %s: nobody is found in a photo", one.id, track, kind)
+        log.warning("%s, track %s, %d views: nobody is found in a photo", one.id, track, len(seen))
         return None
-    told = Subject(one.stature_m, sex=one.sex)
-    found = search(seen, told, models.body, guess=models.guess, steps=models.steps, weights=models.weights)
-    end = concluded(found, told, None)
+    return search(
+        seen, told(one), models.body, guess=models.guess, steps=models.steps, weights=models.weights, ahead=ahead
+    )
+
+
+def told(one: Participant) -> Subject:
+    """What a search is told of a participant: everything but the weight."""
+    return Subject(one.stature_m, sex=one.sex)
+
+
+def _record(one: Participant, track: str, kind: str, found: Found) -> Record:
+    """What one search read."""
+    end = concluded(found, told(one), None)
     return Record(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
         one.truth_m, one.row, one.mesh_m, judged(found, end).usable,

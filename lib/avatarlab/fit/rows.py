@@ -110,4 +110,4 @@ def add(normal: Normal, view: int, image: Image, pairs: RowPairs, scale_sigma: f
     slopes = (image.slopes[count:, 0] - image.slopes[:count, 0]) / sigma[:, None]
     off = pairs.off / sigma
     weight = (16 / (16 + off.square())).square()
-    normal.add(off, slopes, weight, normal.columns(view))
+    normal.add(off, slopes, weight, normal.spans(view))

@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from avatarlab.body import Body, poses
-from avatarlab.body.layout import JOINT
 from avatarlab.body.slopes import Posture
 from avatarlab.fit import contours, evidence, rows, silhouettes
+from avatarlab.fit.contours import Drawn
 from avatarlab.fit.evidence import DOUBLE, Normal
 from avatarlab.fit.guess import Guess
 from avatarlab.fit.instruments import instruments
@@ -22,9 +23,9 @@ from avatarlab.fit.state import (
     ViewState,
     imaged,
     keypoint_moves,
+    placed,
     start_view,
     vertex_moves,
-    with_view,
 )  # fmt: skip
 from avatarlab.fit.target import Target
 
@@ -38,9 +39,19 @@ ANNEALED = ((6.0, 3.0), (3.0, 2.0), (1.5, 1.3), (1.0, 1.0))
 """(spread of keypoints, strength of the pose prior) per stage, from far and stiff to near and free."""
 
 
+class Shown(NamedTuple):
+    """The bodies of a state, one for each view: posed, and drawn into the working pictures."""
+
+    postures: list[Posture]
+    drawn: list[Drawn]
+
+
 @dataclass(eq=False)
 class Search:
-    """All that stays the same during one fit; ``report(stage, energy)`` is called after every step."""
+    """All that stays the same during one fit; ``report(stage, energy)`` is called after every step.
+
+    ``stood``: betas and the view found for them by keypoints alone, by target; searches of one person may share it.
+    """
 
     body: Body
     targets: tuple[Target, ...]
@@ -48,6 +59,7 @@ class Search:
     prior: Prior
     report: Callable[[str, float], None] = lambda stage, energy: None
     seed: int = 7
+    stood: dict[Target, tuple[Tensor, ViewState]] = field(default_factory=dict)
 
     SHAPE_STARTS, SHAPE_STEPS, POLISH_STEPS = 3, 3, 2
     KEPT = (3, 1)
@@ -66,8 +78,6 @@ class Search:
     def mean_shape(self) -> Tensor:
         """The prior's mean given the stature (S,)."""
         return to_stature(self.prior.mean.float(), self.stature, self.stature_m, self.prior.covariance)
-
-    # -- evidence ---------------------------------------------------------------------------------------------
 
     def system(
         self, state: State, spread: float = 1.0, strength: float = 1.0, postures=None, views=None
@@ -91,6 +101,12 @@ class Search:
     def _aims(self, views) -> tuple[Target, ...]:
         return self.targets if views is None else tuple(self.targets[k] for k in views)
 
+    def shown(self, state: State) -> Shown:
+        """The whole bodies of a state, posed and drawn."""
+        postures = self.postures(state)
+        views = zip(postures, state.views, self.targets, strict=True)
+        return Shown(postures, [self.draw(posture, view, aim.size) for posture, view, aim in views])
+
     def postures(self, state: State) -> list[Posture]:
         """The whole body in each view's pose."""
         return [self.all.at(state.betas, view.pose) for view in state.views]
@@ -113,17 +129,17 @@ class Search:
         moves = vertex_moves(posture, view, pairs.vertices.reshape(-1))
         rows.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
 
-    def add_outline(self, normal: Normal, posture: Posture, view: ViewState, number: int, reach_m: float) -> float:
+    def add_outline(self, normal: Normal, shown: Shown, view: ViewState, number: int, reach_m: float) -> float:
         """The outline of one view; returns the misfit (m) at trunk and legs."""
         aim = self.targets[number]
-        found = contours.pairs(self.draw, self.draw(posture, view, aim.size), aim)
+        found = contours.pairs(self.draw, shown.drawn[number], aim)
         if found is None:
             return contours.NO_OUTLINE_M
-        image = imaged(vertex_moves(posture, view, found.vertices), view, aim.size, normal.shapes + 6)
+        image = imaged(
+            vertex_moves(shown.postures[number], view, found.vertices), view, aim.size, normal.shapes + 6
+        )
         evidence.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
         return contours.misfit(self.draw, found, float(image.scale.median()))[1]
-
-    # -- stages -----------------------------------------------------------------------------------------------
 
     def take(self, state: State, normal: Normal, free: Tensor, damping: float) -> State:
         """One constrained step, then the exact stature."""
@@ -147,10 +163,17 @@ class Search:
         betas = self.mean_shape()
         if guess is not None:
             return self._polished(guess, betas)
-        state = State(betas, tuple(self.starts(betas, k)[0] for k in range(len(self.targets))))
-        for k in range(len(self.targets)):
-            state = self.posed(state, k)
-        return self.shaped(state, self._shape_starts(state.betas))
+        state = State(betas, tuple(self._stood(betas, k) for k in range(len(self.targets))))
+        return self.shaped(state, self._shape_starts(betas))
+
+    def _stood(self, betas: Tensor, number: int) -> ViewState:
+        """Camera and pose of one view of a body with ``betas``, from several starts; found once for each target."""
+        aim = self.targets[number]
+        known, view = self.stood.get(aim, (None, None))
+        if known is None or not torch.equal(known, betas):
+            view = self.posed(betas, number)
+            self.stood[aim] = betas, view
+        return view
 
     def _polished(self, guess: Guess, betas: Tensor) -> State:
         """The guess after a few steps by keypoints and row widths; without a shape of its own it gets ``betas``.
@@ -159,50 +182,51 @@ class Search:
         """
         if guess.betas is not None:
             betas = to_stature(guess.betas, self.stature, self.stature_m, self.prior.covariance)
-        state = State(betas, guess.views)
-        for k in range(len(self.targets)):
-            polished, energy = self._keypoint_steps(state, k, ANNEALED[-1:], self.POLISH_STEPS)
-            if self._missed(polished, k) > MISSED:
-                state = self.posed(with_view(state, k, self.starts(betas, k)[0]), k)
+        views = []
+        for k, start in enumerate(guess.views):
+            view, energy = self._keypoint_steps(betas, start, k, ANNEALED[-1:], self.POLISH_STEPS)
+            if self._missed(betas, view, k) > MISSED:
+                view = self.posed(betas, k)
             else:
-                state = polished
                 self.report("pose", energy)
-        return self.shaped(state, [state.betas], self.POLISH_STEPS)
+            views.append(view)
+        return self.shaped(State(betas, tuple(views)), [betas], self.POLISH_STEPS)
 
-    def _missed(self, state: State, number: int) -> float:
+    def _missed(self, betas: Tensor, view: ViewState, number: int) -> float:
         """Median distance of the seen keypoints of one view, of the person's height there."""
-        aim, view = self.targets[number], state.views[number]
-        posture = self.few.at(state.betas, view.pose)
+        aim = self.targets[number]
+        posture = self.few.at(betas, view.pose)
         moves = keypoint_moves(posture, view, self.points, torch.arange(len(self.points.vertices)))
-        image = imaged(moves, view, aim.size, len(state.betas) + 6)
+        image = imaged(moves, view, aim.size, len(betas) + 6)
         off = (image.pixels - aim.keypoints).norm(dim=1)[aim.seen > 0]
         return float(off.median() / (image.scale.median() * self.stature_m)) if len(off) else math.inf
 
-    def posed(self, state: State, number: int, steps: int = 3) -> State:
+    def posed(self, betas: Tensor, number: int, steps: int = 3) -> ViewState:
         """Camera and pose of one view from keypoints, shape kept: several starts, the better ones polished."""
-        ends = [(with_view(state, number, view), 0.0) for view in self.starts(state.betas, number)]
+        ends = [(view, 0.0) for view in self.starts(betas, number)]
         for keep, stage in zip(self.KEPT, ANNEALED[:2], strict=True):
-            ends = [self._keypoint_steps(end, number, (stage,), 3) for end, _ in ends]
+            ends = [self._keypoint_steps(betas, view, number, (stage,), 3) for view, _ in ends]
             ends = sorted(ends, key=lambda end: end[1])[:keep]
-        state, energy = self._keypoint_steps(ends[0][0], number, ANNEALED[1:], steps)
+        view, energy = self._keypoint_steps(betas, ends[0][0], number, ANNEALED[1:], steps)
         self.report("pose", energy)
-        return state
+        return view
 
-    def _keypoint_steps(self, state: State, number: int, stages, steps: int) -> tuple[State, float]:
-        alone = State(state.betas, (state.views[number],))
+    def _keypoint_steps(
+        self, betas: Tensor, view: ViewState, number: int, stages, steps: int
+    ) -> tuple[ViewState, float]:
+        alone = State(betas, (view,))
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
             for _ in range(steps):
                 alone = self.take(alone, self.system(alone, spread, strength, views=(number,)), free, 1e-3)
-        energy = self.system(alone, views=(number,)).energy
-        return with_view(state, number, alone.views[0]), energy
+        return alone.views[0], self.system(alone, views=(number,)).energy
 
     def starts(self, betas: Tensor, number: int) -> list[ViewState]:
         """Standing, in T and with arms up, as MediaPipe says the person is turned and from behind."""
         aim = self.targets[number]
         turn = math.radians(aim.observation.yaw_deg)
         found = []
-        for pose in (poses.standing(), poses.tpose(), arms_up()):
+        for pose in (poses.standing(), poses.tpose(), poses.arms_up()):
             for yaw in (turn, turn + math.pi):
                 found.append(self._placed(betas, start_view(pose, yaw, aim.focal_px), aim))
         return found
@@ -255,12 +279,15 @@ class Search:
             self.report("outline", normal.energy)
         return state
 
-    def complete(self, state: State, reach_m: float) -> Normal:
-        """The whole system at one state; learns the outlines' standard deviations by the way."""
-        postures = self.postures(state)
-        normal = self.system(state, postures=postures)
+    def complete(self, state: State, reach_m: float, shown: Shown | None = None) -> Normal:
+        """The whole system at one state; learns the outlines' standard deviations by the way.
+
+        ``shown``: the state's bodies, if they are drawn already.
+        """
+        shown = shown or self.shown(state)
+        normal = self.system(state, postures=shown.postures)
         for number, view in enumerate(state.views):
-            self.misfit_m[number] = self.add_outline(normal, postures[number], view, number, reach_m)
+            self.misfit_m[number] = self.add_outline(normal, shown, view, number, reach_m)
             self.sigma_m[number] = contours.sigma(self.misfit_m[number], self.targets[number].observation.capture)
         return normal
 
@@ -275,13 +302,14 @@ class Search:
     def softened(self, state: State, steps: int, reach_m: float) -> State:
         """Coverage instead of matched outlines, stepped with the outlines' curvature (Levenberg-Marquardt)."""
         free = self.free(state, True, range(len(state.views)))
-        damping, curved = SOFT_DAMPING, self.complete(state, reach_m)
-        trust = self._trust(state)
-        here = self._covered(state, trust)
+        shown = self.shown(state)
+        damping, curved = SOFT_DAMPING, self.complete(state, reach_m, shown)
+        trust = [silhouettes.trust_map(self.draw, *pair) for pair in zip(shown.drawn, self.targets, strict=True)]
+        here = self._covered(state, trust, shown.postures)
         for _ in range(steps):
             here.h = curved.h
             trial = self.take(state, here, free, damping)
-            there = self._covered(trial, trust)
+            there = self._covered(trial, trust, self.postures(trial))
             self.report("silhouette", there.energy)
             if there.energy < here.energy:
                 state, here, damping = trial, there, damping / 3
@@ -289,43 +317,15 @@ class Search:
                 damping *= 9
         return state
 
-    def _trust(self, state: State) -> list[Tensor]:
-        found = []
-        for posture, view, aim in zip(self.postures(state), state.views, self.targets, strict=True):
-            found.append(silhouettes.trust_map(self.draw, self.draw(posture, view, aim.size), aim))
-        return found
-
-    def _covered(self, state: State, trust: list[Tensor]) -> Normal:
+    def _covered(self, state: State, trust: list[Tensor], postures: list[Posture]) -> Normal:
         """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
-        postures = self.postures(state)
         normal = self.system(state, postures=postures)
         for number, (view, aim) in enumerate(zip(state.views, self.targets, strict=True)):
             loss, slope = silhouettes.gradient(
                 self.body.faces, postures[number], view, aim, trust[number], self.sigma_m[number]
             )
-            normal.g[normal.columns(number)] += slope
+            shape, mine = normal.spans(number)
+            normal.g[shape] += slope[shape]
+            normal.g[mine] += slope[normal.shapes :]
             normal.energy += loss
         return normal
-
-
-def arms_up() -> Tensor:
-    """Both arms overhead (55, 3) rad."""
-    pose = poses.tpose()
-    pose[JOINT["left_shoulder"], 2], pose[JOINT["right_shoulder"], 2] = 1.0, -1.0
-    return pose
-
-
-def placed(points: Tensor, wanted: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
-    """The shift (3,) m that puts points (N, 3) m, seen from afar, over wanted (N, 2) px: depth by their spread.
-
-    Exact where all points have one depth; for head and heels of an upright person, focal x stature / height in px.
-    """
-    share = (seen / seen.sum())[:, None].to(DOUBLE)
-    middle, aim = (share * points[:, :2]).sum(0), (share * wanted).sum(0)
-    ours = (share * (points[:, :2] - middle).square()).sum().sqrt()
-    theirs = (share * (wanted - aim).square()).sum().sqrt()
-    depth = focal_px * ours / theirs
-    centre = torch.tensor(size, dtype=DOUBLE) / 2
-    return torch.cat(
-        [(aim - centre) * depth / focal_px - middle, (depth - (share * points[:, 2:]).sum()).reshape(1)]
-    )

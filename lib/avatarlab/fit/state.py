@@ -4,7 +4,7 @@ The body stands at the origin in its own frame; each photo's camera turns and mo
 are vectors: 48 shape components, then per photo 7 camera numbers (turn rad, shift m, log focal) and 63 pose angles.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import roma
@@ -123,8 +123,17 @@ def start_view(pose: Tensor, turn_rad: float, focal_px: float) -> ViewState:
     return ViewState(level @ yaw, torch.tensor([0.0, 0.0, 3.0]), focal, pose.clone())
 
 
-def with_view(state: State, number: int, view: ViewState) -> State:
-    """The state with one view replaced."""
-    views = list(state.views)
-    views[number] = view
-    return replace(state, views=tuple(views))
+def placed(points: Tensor, wanted: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
+    """The shift (3,) m that puts points (N, 3) m, seen from afar, over wanted (N, 2) px: depth by their spread.
+
+    Exact where all points have one depth; for head and heels of an upright person, focal x stature / height in px.
+    """
+    share = (seen / seen.sum())[:, None].to(torch.float64)
+    middle, aim = (share * points[:, :2]).sum(0), (share * wanted).sum(0)
+    ours = (share * (points[:, :2] - middle).square()).sum().sqrt()
+    theirs = (share * (wanted - aim).square()).sum().sqrt()
+    depth = focal_px * ours / theirs
+    centre = torch.tensor(size, dtype=torch.float64) / 2
+    return torch.cat(
+        [(aim - centre) * depth / focal_px - middle, (depth - (share * points[:, 2:]).sum()).reshape(1)]
+    )

@@ -63,15 +63,35 @@ def overlay(
 
 
 def _lit(vertices, faces, camera: Camera, colors, supersample: int) -> tuple[Tensor, Tensor]:
-    """Linear light (H, W, 3), already multiplied by the coverage (H, W, 1) that comes with it."""
+    """Linear light (H, W, 3), already multiplied by the coverage (H, W, 1) that comes with it.
+
+    Only the part of the picture that the mesh may be in is drawn; the rest is zero.
+    """
     if supersample not in range(1, 9):
         raise ValueError(f"supersample: got {supersample!r}, expected a whole number from 1 to 8.")
-    fine = camera.scaled(supersample)
+    rows, columns = _frame(vertices, camera)
+    window = camera.window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+    fine = window.scaled(supersample)
     raster = rasterize(vertices, faces, fine)
     vertices = vertices.float()
     light = _reflected(raster, vertices, faces, fine) * raster.interpolate(_albedo(colors, vertices), faces)
     cover = raster.mask[..., None].float()
-    return tuple(_averaged((layer.clamp(0, 1) * cover), supersample) for layer in (light, cover))
+    pictures = [light.new_zeros(camera.height, camera.width, channels) for channels in (3, 1)]
+    for picture, layer in zip(pictures, (light, cover), strict=True):
+        picture[rows, columns] = _averaged(layer.clamp(0, 1) * cover, supersample)
+    return tuple(pictures)
+
+
+def _frame(vertices: Tensor, camera: Camera) -> tuple[slice, slice]:
+    """Rows and columns, at least one, of what vertices (V, 3) m can cover; the whole picture if one is behind the camera."""
+    size = torch.tensor([camera.width, camera.height])
+    pixels, depth = camera.project(vertices.double())
+    if not len(pixels) or not bool((depth > 0).all() & torch.isfinite(pixels).all()):
+        return slice(0, camera.height), slice(0, camera.width)
+    low = torch.minimum(pixels.amin(0).floor().cpu().clamp_min(0), size - 1).long()
+    high = torch.maximum(torch.minimum(pixels.amax(0).ceil().cpu(), size).long(), low + 1)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    return slice(top, bottom), slice(left, right)
 
 
 def _averaged(layer: Tensor, n: int) -> Tensor:
