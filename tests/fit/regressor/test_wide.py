@@ -58,7 +58,8 @@ def test_participants_are_bodies_of_the_wider_space(open_body, crowd):
             (x.vertices[: open_body.skin_count] - x.joints[0] - one.shots["front"].vertices).norm(dim=1)
             for x in (posed, plain)
         ]
-        assert off[0].max() < 5e-3 < off[1].max()
+        assert off[0].max() < 0.5 * off[1].max() and off[0].mean() < 0.5 * off[1].mean()
+        assert off[1].max() > 5e-3
 
 
 def test_the_body_itself_is_left_alone(open_body, crowd):
