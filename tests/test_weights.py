@@ -38,6 +38,18 @@ def test_a_card_names_the_bases_it_rests_on():
     assert weights.foreign(CARD, bases) == ()
 
 
+def test_weights_of_another_body_are_told_once_with_the_remedy(caplog):
+    card = {**CARD, "bases": {"body": "01d", "skeleton": "5ce1"}}
+    for _ in range(2):
+        assert not weights.fit_body("guess", card, {"body": "b0d1", "skeleton": "5ce1"}, "nothing is guessed")
+    (line,) = caplog.messages
+    assert (
+        line.startswith("guess: learned on a body of another body, so nothing is guessed")
+        and "weights: trained" in line
+    )
+    assert weights.fit_body("guess", card, card["bases"], "")
+
+
 def test_where_weights_are():
     assert weights.find("x", "train_x") == ROOT / "models/pretrained/x.safetensors"
     assert weights.find("x", "train_x", "trained") == ROOT / "models/train_x/x.safetensors"

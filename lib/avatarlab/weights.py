@@ -1,7 +1,9 @@
 """Learned numbers on disk: float16 safetensors with a JSON card beside them, published in git or trained here."""
 
 import json
+import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -11,6 +13,8 @@ from safetensors.torch import save_file
 from avatarlab import ROOT
 from avatarlab.errors import InputError
 from avatarlab.files import whole, write_json
+
+log = logging.getLogger(__name__)
 
 WHICH = ("pretrained", "trained")
 CARD = ("data", "parameters", "commit", "metrics", "licence")
@@ -41,6 +45,20 @@ def foreign(card: Mapping, bases: Mapping[str, str]) -> tuple[str, ...]:
     Numbers learned on components of one body say nothing in those of another. A card that names none fits any body.
     """
     return tuple(name for name, digest in sorted(card.get("bases", {}).items()) if bases.get(name) != digest)
+
+
+def fit_body(name: str, card: Mapping, bases: Mapping[str, str], instead: str) -> bool:
+    """Whether the weights ``name`` may be used on a body; if not, a warning, once, says what is done ``instead``."""
+    other = foreign(card, bases)
+    if other:
+        _warn(f"{name}: learned on a body of another {' and '.join(other)}, so {instead}; take the published body "
+              "(body_file) or train on this one (weights: trained).")  # fmt: skip
+    return not other
+
+
+@lru_cache
+def _warn(sentence: str) -> None:
+    log.warning(sentence)
 
 
 def _half(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -68,10 +68,7 @@ def learned(body: Body, weights: str) -> Posterior | None:
         log.info("posterior: nothing learned yet; the fit's own spread is given")
         return None
     posterior = Posterior.load(weights)
-    if other := disk.foreign(posterior.card, body.bases):
-        log.info("posterior: learned on a body of another %s; the fit's own spread is given", " and ".join(other))
-        return None
-    return posterior
+    return posterior if disk.fit_body(NAME, posterior.card, body.bases, "the fit's own spread is given") else None
 
 
 def concluded(found: Found, subject: Subject, posterior: Posterior | None) -> Concluded:

@@ -97,7 +97,7 @@ class FirstGuess:
 
     def _shape(self, said: Said, body: "Body") -> tuple[Tensor | None, Tensor | None]:
         """betas (S,) and covariance (S, S); None for a body of other components than the network was trained on."""
-        if files.foreign(self.card, body.bases):
+        if not files.fit_body(NAME, self.card, body.bases, "the guess is of pose and camera alone"):
             return None, None
         return said.betas[0], torch.diag(said.log_variance[0, :SHAPES].exp())
 
