@@ -2,8 +2,8 @@
 
 VENV := .venv
 STAMP := $(VENV)/.installed
-# Half of the tests look at the open body; the stage that makes it runs first where it has not run yet.
-BODY := models/body/smplx_open.npz
+# What `make demo` needs of it: the package without extras.
+BASE_STAMP := $(VENV)/.installed-base
 EXTRAS ?= cluster,lab,train,service,test
 # Tests run side by side, a file in one process.
 TEST_JOBS ?= 2
@@ -19,17 +19,30 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test service-test lab report bench lint
+.PHONY: repro demo test durations mutations service-test lab report bench lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)  ## make every result and every report
 	dvc repro
 	python -m avatarlab.lab.report
 
-test: $(STAMP) $(BODY)  ## prove it
+# What `make demo` is told of the person: PHOTO=me.jpg STATURE=178, and if you like SIDE=, WEIGHT=, SEX=, CLOTHES=.
+DEMO = $(if $(PHOTO),"$(PHOTO)") $(if $(SIDE),--side "$(SIDE)") $(if $(STATURE),--stature-cm "$(STATURE)") \
+	$(if $(WEIGHT),--weight-kg "$(WEIGHT)") $(if $(SEX),--sex "$(SEX)") $(if $(CLOTHES),--clothes "$(CLOTHES)")
+
+demo: $(BASE_STAMP)  ## one photo to a measured avatar and a page about it in demo/: make demo PHOTO=me.jpg STATURE=178
+	@python -m avatarlab.export.avatar $(DEMO)
+
+test: $(STAMP)  ## prove it
 	$(PYTEST)
 
-service-test: $(STAMP) $(BODY)  ## prove the avatar worker with real servers on loopback, killing and freezing them
+durations: $(STAMP)  ## prove it and write down which tests took how long
+	$(PYTEST) --durations-table tests/durations.csv
+
+mutations: $(STAMP)  ## change a line of the library at a time and see a test turn red
+	python tools/mutations.py
+
+service-test: $(STAMP)  ## prove the avatar worker with real servers on loopback, killing and freezing them
 	@command -v redis-server >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
 		{ test "$$(id -u)" = 0 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server nodejs npm; } || \
 		{ echo "Install redis-server, node and npm first (Debian: redis-server nodejs npm)."; exit 1; }
@@ -42,21 +55,27 @@ lab: $(STAMP)  ## JupyterLab on this machine
 report: $(STAMP)  ## a page with all reports; open the address it prints
 	python -m avatarlab.lab.report
 
-bench: $(STAMP) $(BODY)  ## time what has a budget, into reports/metrics/bench.json
+bench: $(STAMP)  ## time what has a budget, into reports/metrics/bench.json
 	python bench/record.py
 
-lint: $(STAMP)  ## style of code and notebooks, deps of stages
-	ruff check lib tests bench notebooks
-	ruff format --check lib tests bench
+lint: $(STAMP)  ## style of code and notebooks
+	ruff check lib tests bench tools notebooks
+	ruff format --check lib tests bench tools
 	python -m avatarlab.lab.notebook check
-	python -m avatarlab.lab.deps
 
-$(BODY): | $(STAMP)
-	dvc repro body
+# Python files are compiled by all cores at the end, or when they are imported: pip takes a minute for it, with one core.
+PIP_INSTALL := python -m pip install --quiet --no-compile -c constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): $(BASE_STAMP)
+	$(PIP_INSTALL) -e ".[$(EXTRAS)]"
+	python -m compileall -qq -j 0 $(VENV)/lib || true  # templates and sources for other versions do not compile
+	touch $@
+
+# pip 25 works out what to install in half the time of the one that Python 3.11 brings.
+$(BASE_STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found; install one or say make PYTHON=/path/to/python"; exit 1; }
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
-	python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]"
+	python -m pip install --quiet --no-compile "pip>=25"
+	$(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP_INSTALL) -e .
 	touch $@

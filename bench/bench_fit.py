@@ -18,9 +18,9 @@ import torch
 
 from avatarlab.body import Body
 from avatarlab.fit import fit
+from avatarlab.fit.cases import read
 from avatarlab.fit.guess import first_guess, place
 from avatarlab.fit.outside import looked
-from avatarlab.fit.subjects import read
 from avatarlab.fit.target import target
 
 PERSON = [{"name": "rendered", "front": "rendered:7"}]
@@ -43,7 +43,7 @@ def guess_seconds(views: tuple, person, body: Body, repeats: int) -> dict[str, f
         return {}
 
     def guess():
-        first_guess(tuple(map(target, views)), person.stature_m, None, person.sex, body)
+        first_guess(tuple(map(target, views)), person.subject.unweighed(), body)
 
     return {"first_guess_s": seconds(guess, repeats)}
 
@@ -52,12 +52,12 @@ def main(repeats: int) -> dict:
     torch.set_num_threads(1)
     body = Body.load()
     person = read(PERSON, body)[0]
-    look = partial(looked, person.photos, clothes=person.clothes)
+    look = partial(looked, person.photos, clothes=person.subject.clothes)
     views = tuple(look()[0].values())
     found = {
         "observe_two_photos_s": seconds(look, repeats),
-        "fit_two_views_s": seconds(lambda: fit(views, person.stature_m, body, sex=person.sex), repeats),
-        "fit_front_only_s": seconds(lambda: fit(views[:1], person.stature_m, body, sex=person.sex), repeats),
+        "fit_two_views_s": seconds(lambda: fit(views, person.subject, body), repeats),
+        "fit_front_only_s": seconds(lambda: fit(views[:1], person.subject, body), repeats),
     }
     found |= guess_seconds(views, person, body, repeats)
     return found | {"fit_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

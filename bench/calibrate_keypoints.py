@@ -56,7 +56,7 @@ def samples(body: Body, people: int):
     """Yield (named points px by name, px per metre, MediaPipe's keypoints (33, 3)) of every picture."""
     for seed in range(people):
         chance = np.random.default_rng(1000 + seed)
-        betas = rendered.sample(body, ("male", "female")[seed % 2], chance)
+        betas = rendered.sample(body, ("male", "female")[seed % 2], 1000 + seed)
         look = rendered.colours(body, chance)
         for turn in (TURNS_DEG[0], TURNS_DEG[1 + seed % 4]):
             shot = rendered.shot(body, betas, look, np.radians(turn), chance, "calibration")

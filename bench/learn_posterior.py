@@ -10,6 +10,8 @@ import subprocess
 from pathlib import Path
 
 from avatarlab import ROOT, weights
+from avatarlab.body import Body
+from avatarlab.body.model import OPEN_BODY
 from avatarlab.fit.crossvalidation import card_of, compared
 from avatarlab.fit.gathering import INPUTS, gather
 from avatarlab.fit.learning import learned
@@ -25,7 +27,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", default=ROOT / "data/people/participants.npz", type=Path)
     parser.add_argument("--records", default=ROOT / ".run/records", type=Path)
-    parser.add_argument("--body", default=ROOT / "models/body/smplx_open.npz", type=Path)
+    parser.add_argument("--body", default=OPEN_BODY, type=Path)
     parser.add_argument("--tracks", default="abc", help="letters of the tracks searched")
     parser.add_argument("--train", type=int, help="people to learn from (default: all there are)")
     parser.add_argument(
@@ -78,7 +80,8 @@ def publish(records, source: str, given: argparse.Namespace) -> None:
             f"{one.capture:9s} {one.inputs:11s} {one.method:17s} {more:7s} {one.people:4d} {one.mae15_mm:5.1f}   {three}"
         )
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    card = card_of(records, source, {"guess": given.guess or "network"}, table, commit.stdout.strip())
+    bases = Body.load(given.body).bases
+    card = card_of(records, source, {"guess": given.guess or "network"}, table, commit.stdout.strip(), bases)
     posterior = learned(records)
     Posterior(posterior.optics, posterior.factors, card).save(given.out)
     print(given.out)

@@ -11,7 +11,7 @@ from PIL import Image
 from avatarlab import ROOT
 from avatarlab.body import Body, Person, poses
 from avatarlab.export.reread import Glb
-from avatarlab.fit.subjects import read
+from avatarlab.fit.cases import read
 from avatarlab.lab import figures
 from avatarlab.measure import Measurements, sections
 from avatarlab.measure.draw import draw
@@ -48,8 +48,8 @@ def acting(glb: Glb) -> np.ndarray:
 
 def main() -> None:
     figures.style()
-    body = Body.load(ROOT / "models/body/smplx_open.npz")
-    person = Person.load(ROOT / "data/fit_photo/rendered/person.npz", body.sha256)
+    body = Body.load()
+    person = Person.load(ROOT / "data/fit_photo/rendered/person.npz", body)
     astronaut, rendered = (read([{"name": n, "front": f, "stature_cm": 168.0} if n == "astronaut" else
                                  {"name": n, "front": f}], body)[0]
                            for n, f in (("astronaut", "skimage:astronaut"), ("rendered", "rendered:7")))  # fmt: skip

@@ -28,6 +28,16 @@ def test_a_card_says_everything(tmp_path):
         weights.save(tmp_path / "a.safetensors", {}, {k: v for k, v in CARD.items() if k != "licence"})
 
 
+def test_a_card_names_the_bases_it_rests_on():
+    bases = {"body": "b0d1", "skeleton": "5ce1", "face": "face"}
+    assert weights.foreign({**CARD, "bases": {"body": "b0d1"}}, bases) == ()
+    assert weights.foreign({**CARD, "bases": {"body": "01d", "head": "4ead", "face": "face"}}, bases) == (
+        "body",
+        "head",
+    )
+    assert weights.foreign(CARD, bases) == ()
+
+
 def test_where_weights_are():
     assert weights.find("x", "train_x") == ROOT / "models/pretrained/x.safetensors"
     assert weights.find("x", "train_x", "trained") == ROOT / "models/train_x/x.safetensors"

@@ -35,6 +35,14 @@ def save(path: str | Path, tensors: Mapping[str, torch.Tensor], card: Mapping) -
     write_json(Path(path).with_suffix(".json"), dict(card))
 
 
+def foreign(card: Mapping, bases: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the bases that a card rests on and that ``bases``, of ``Body.bases``, has otherwise or not at all.
+
+    Numbers learned on components of one body say nothing in those of another. A card that names none fits any body.
+    """
+    return tuple(name for name, digest in sorted(card.get("bases", {}).items()) if bases.get(name) != digest)
+
+
 def _half(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Return a float tensor as finite float16, any other as it is."""
     tensor = tensor.detach().cpu().contiguous()
@@ -47,7 +55,10 @@ def _half(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 
 def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
-    """Return (tensors by name, floats as float32; card); a missing or damaged file raises InputError."""
+    """Return (tensors by name, floats as float32; card); a missing or damaged file raises InputError.
+
+    The card's ``bases`` (name -> sha256), where it has any, are what the numbers refer to: see ``foreign``.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such weights; run the stage that trains them, or set weights: pretrained.")

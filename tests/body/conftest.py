@@ -27,6 +27,6 @@ def made_body(made_path):
 
 @pytest.fixture(scope="session", params=["made", "open"])
 def body_and_path(request):
-    """Each body with its file; the open one skips where it is not built."""
+    """Each body with its file."""
     path = request.getfixturevalue("made_path") if request.param == "made" else OPEN_BODY
     return request.getfixturevalue(f"{request.param}_body"), path

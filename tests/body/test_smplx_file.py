@@ -87,3 +87,48 @@ def test_centimetres_are_refused(made_arrays):
 def test_a_wrong_header_is_refused(made_arrays, header, text):
     with pytest.raises(InputError, match=f"it: .*{text}"):
         smplx_file.check({**made_arrays, "part": np.ones(10475, np.uint8)}, header, "it")
+
+
+# ---- bases: what coefficients and vertex numbers refer to
+
+
+def bases_with(made_arrays, key, index, value):
+    return smplx_file.bases({**made_arrays, key: changed(made_arrays[key], index, value)})
+
+
+@pytest.mark.parametrize(
+    ("key", "index", "touched"),
+    [
+        ("f", (0, 0), {"topology", "expression", "body", "face", "head", "asymmetry"}),
+        ("v_template", (5, 1), {"body"}),
+        ("weights", (5, 1), {"skeleton"}),
+        ("J_regressor", (5, 1), {"skeleton"}),
+        ("shapedirs", (9, 0, 3), {"body"}),
+        ("shapedirs", (9, 0, 50), {"face"}),
+        ("shapedirs", (9, 0, 310), {"expression"}),
+        ("posedirs", (9, 0, 50), set()),
+        ("shapedirs", (9, 0, 200), set()),  # a slot of no block
+    ],
+)
+def test_a_change_touches_its_own_basis_only(made_arrays, key, index, touched):
+    before, after = smplx_file.bases(made_arrays), bases_with(made_arrays, key, index, 7)
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_a_basis_that_is_added_orphans_nothing(made_arrays):
+    shapedirs = made_arrays["shapedirs"].copy()
+    shapedirs[:, :, 40:300] = 0
+    before = smplx_file.bases({**made_arrays, "shapedirs": shapedirs})
+    assert before.keys() == {"topology", "skeleton", "expression", "body"}
+    faced = shapedirs.copy()
+    faced[:, :, 48:60] = made_arrays["shapedirs"][:, :, 48:60]
+    after = smplx_file.bases({**made_arrays, "shapedirs": faced})
+    assert after.keys() - before.keys() == {"face"}
+    assert all(after[name] == digest for name, digest in before.items())
+
+
+def test_bases_are_told_by_value_whatever_the_files_types(made_arrays):
+    single = {
+        k: x.astype(np.float32) if x.dtype.kind == "f" else x.astype(np.int64) for k, x in made_arrays.items()
+    }
+    assert smplx_file.bases(single) == smplx_file.bases(made_arrays)

@@ -24,10 +24,10 @@ def tube() -> Tube:
 def woman(open_body) -> Person:
     """The mean woman of the population; her stature is measured, not asked for."""
     mean = open_body.shape_prior("female")[0].numpy()
-    block = Block(mean, np.zeros_like(mean))
+    block = Block(mean, np.ones_like(mean), "body", open_body.bases["body"])
     draft = Person({"body": block}, stature_m=1.6)
     height = np.ptp(open_body(betas=draft.betas()).vertices[: open_body.skin_count, 1].numpy())
-    return Person({"body": block}, stature_m=height, sex="female", body_sha256=open_body.sha256)
+    return Person({"body": block}, stature_m=height, sex="female")
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def npm() -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium_path() -> str:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("no Chromium (environment variable CHROMIUM, or chromium on PATH)")

@@ -34,21 +34,21 @@ def test_angles_run_on_over_half_a_turn_and_over_the_pole():
     about_z = angles_zxy(roma.rotvec_to_rotmat(torch.tensor(share * [0, 0, 1.0])).numpy())
     assert about_z[:, 0, 0] == pytest.approx(share[:, 0, 0], abs=1e-9)
     about_x = angles_zxy(roma.rotvec_to_rotmat(torch.tensor(share * [1.0, 0, 0])).numpy())
-    assert about_x[:, 0, 1] == pytest.approx(share[:, 0, 0], abs=1e-6), "past 90 degrees no flip of the others"
+    assert about_x[:, 0, 1] == pytest.approx(share[:, 0, 0], abs=1e-5), "past 90 degrees no flip of the others"
 
 
 def test_locked_angles_still_make_the_rotation():
     turn = euler("ZXY", np.array([[0.7, QUARTER, 0.4], [0.7, -QUARTER, 0.4]]))[:, None]
     said = angles_zxy(turn)
-    assert np.stack([euler("ZXY", row) for row in said]) == pytest.approx(turn, abs=1e-6)
+    assert np.stack([euler("ZXY", row) for row in said]) == pytest.approx(turn, abs=1e-5)
 
 
 def test_elbow_that_turns_a_quarter_ends_where_it_must(tube, tmp_path):
     said = write_bvh(tmp_path / "a.bvh", tube, person(), clip(left_elbow=(0, 0, QUARTER)))
     assert said == {"joints": 22, "frames": 61}
     wrist = places(tmp_path / "a.bvh")["left_wrist"]
-    assert wrist[0] == pytest.approx([LENGTH, 0, 0], abs=1e-6)
-    assert wrist[60] == pytest.approx([ELBOW_X, LENGTH - ELBOW_X, 0], abs=1e-6)
+    assert wrist[0] == pytest.approx([LENGTH, 0, 0], abs=1e-5)
+    assert wrist[60] == pytest.approx([ELBOW_X, LENGTH - ELBOW_X, 0], abs=1e-5)
 
 
 def test_reader_finds_the_bodys_joints(open_body, woman, tmp_path):

@@ -44,7 +44,7 @@ def test_viewer_shows_the_body_as_it_poses_itself(tube, tmp_path, pose):
     truth = displayed_vertices(tube, someone, pose, 30)
     shown = glb.posed()
     nearest = np.linalg.norm(shown[:, None] - truth[None], axis=-1)
-    assert nearest.min(axis=1).max() < 2e-6 and nearest.min(axis=0).max() < 2e-6
+    assert nearest.min(axis=1).max() < 1e-5 and nearest.min(axis=0).max() < 1e-5
 
 
 def test_elbow_turned_further_in_the_viewer_carries_the_forearm(tube, tmp_path):
@@ -55,14 +55,14 @@ def test_elbow_turned_further_in_the_viewer_carries_the_forearm(tube, tmp_path):
     x, y, z = (before[end] - [0.3, RADIUS, 0]).T
     expected = np.stack([0.3 - y, RADIUS + x, z], axis=1)
     assert after[end] == pytest.approx(expected, abs=1e-5)
-    assert after[before[:, 0] < 0.2] == pytest.approx(before[before[:, 0] < 0.2], abs=1e-6)
+    assert after[before[:, 0] < 0.2] == pytest.approx(before[before[:, 0] < 0.2], abs=1e-5)
 
 
 def test_sparse_morphs_read_back_as_the_actions(tube, tmp_path):
     write_glb(tmp_path / "a.glb", tube, person(), display_pose="tpose", lod=whole_body(tube))
     glb = Glb(tmp_path / "a.glb")
     moved = glb.attribute("POSITION")[:, 0] > 0.5
-    assert glb.morph("jawOpen")[moved] == pytest.approx(np.tile([0, -0.01, 0], (moved.sum(), 1)), abs=1e-7)
+    assert glb.morph("jawOpen")[moved] == pytest.approx(np.tile([0, -0.01, 0], (moved.sum(), 1)), abs=1e-6)
     assert not glb.morph("jawOpen")[~moved].any()
     for number in {p.targets[0]["POSITION"] for p in glb.mesh.primitives}:
         assert glb.gltf.accessors[number].bufferView is None, "only changed vertices take bytes"
@@ -72,7 +72,7 @@ def test_weights_obey_the_format(tube, tmp_path):
     write_glb(tmp_path / "a.glb", tube, person(), lod=whole_body(tube))
     glb = Glb(tmp_path / "a.glb")
     weights, joints = glb.attribute("WEIGHTS_0"), glb.attribute("JOINTS_0")
-    assert np.abs(weights.sum(axis=1, dtype=np.float64) - 1).max() < 2e-7
+    assert np.abs(weights.sum(axis=1, dtype=np.float64) - 1).max() < 1e-6
     assert not joints[weights == 0].any(), "unused influences name joint 0"
 
 
@@ -81,7 +81,7 @@ def test_rest_joints_are_where_the_inverse_binds_say(tube, tmp_path):
     glb = Glb(tmp_path / "a.glb")
     world = glb.world({})
     for k, joint in enumerate(glb.gltf.skins[0].joints):
-        assert world[joint] @ glb.inverse_binds[k] == pytest.approx(np.eye(4), abs=1e-6)
+        assert world[joint] @ glb.inverse_binds[k] == pytest.approx(np.eye(4), abs=1e-5)
 
 
 def test_same_person_same_bytes(tube, tmp_path):
@@ -120,7 +120,7 @@ def test_extras_say_who_what_and_by_which_licence(tube, tmp_path):
     assert facts["stature_m"] == 1.7 and facts["units"]["length"] == "m"
     assert facts["display_pose"] == {"name": "apose", "arm_down_deg": 45.0}
     assert facts["provenance"]["body_sha256"] == tube.sha256
-    assert facts["provenance"]["person"] == {"schema": "avatarlab.person/1", "photo": "made"}
+    assert facts["provenance"]["person"] == {"schema": "avatarlab.person/2", "photo": "made"}
     assert "CC0" in asset.copyright and asset.generator.startswith("avatarlab ")
 
 

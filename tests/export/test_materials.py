@@ -3,6 +3,7 @@ import pytest
 import torch
 from tube import person
 
+from avatarlab.body import Block
 from avatarlab.export import materials, whole_body
 from avatarlab.render.picture import to_linear
 
@@ -10,7 +11,7 @@ from avatarlab.render.picture import to_linear
 def test_tone_given_beats_the_persons_own_beats_neutral():
     someone = person()
     assert materials.skin_tone(someone) == pytest.approx(materials.NEUTRAL_SKIN_SRGB)
-    someone.state["skin_srgb"] = np.array([0.4, 0.3, 0.2])
+    someone.blocks["skin"] = Block([0.4, 0.3, 0.2], np.full(3, 0.01), "srgb")
     assert materials.skin_tone(someone) == pytest.approx([0.4, 0.3, 0.2])
     assert materials.skin_tone(someone, (0.9, 0.8, 0.7)) == pytest.approx([0.9, 0.8, 0.7])
 
@@ -39,3 +40,14 @@ def test_open_body_has_a_tongue_and_two_eyes(open_body, open_lod):
         materials.eye_faces(open_body, open_lod).sum()
         == materials.eye_faces(open_body, whole_body(open_body)).sum()
     )
+
+
+def test_a_view_paints_what_the_file_paints(open_body, open_lod):
+    points = open_body.template.numpy()[open_lod.keep]
+    colors = materials.vertex_colors(open_body, open_lod, points, np.array([0.5, 0.4, 0.3]))
+    painted = np.zeros(len(points), bool)
+    eyes, tongue = materials.eye_faces(open_body, open_lod), materials.tongue_faces(open_body, open_lod)
+    painted[open_lod.faces[eyes | tongue]] = True
+    np.testing.assert_allclose(colors[~painted], [[0.5, 0.4, 0.3]] * (~painted).sum())
+    linear = to_linear(torch.as_tensor(colors[painted])).numpy()
+    np.testing.assert_allclose(linear, materials.paint(open_body, open_lod, points)[painted], atol=1e-6)

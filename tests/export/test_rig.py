@@ -33,29 +33,29 @@ def test_display_pose_is_exact_with_correctives_and_only_four_weights(tube):
     rig = make_rig(tube, someone, whole_body(tube), "photo")
     transforms = skinning_transforms(rig.joints, rig.parents, rig.rotations)
     shown = skin(rig.positions, rig.owners, rig.weights, transforms) + [0, rig.lift, 0]
-    assert np.abs(shown - displayed_vertices(tube, someone, "photo")).max() < 1e-6
+    assert np.abs(shown - displayed_vertices(tube, someone, "photo")).max() < 1e-5
     assert (np.count_nonzero(tube.weights.numpy(), axis=1) > 4).any(), "the made body must need more than four"
 
 
 def test_bind_mesh_swells_by_the_corrective_of_the_display_pose(tube):
     rig = make_rig(tube, person(pose=elbow_bent(60)), whole_body(tube), "photo")
-    ring = np.flatnonzero(np.abs(tube.template[: tube.skin_count, 0].numpy() - ELBOW_X) < 1e-6)
+    ring = np.flatnonzero(np.abs(tube.template[: tube.skin_count, 0].numpy() - ELBOW_X) < 1e-5)
     radius = np.linalg.norm((rig.positions - rig.joints[0])[ring, 1:], axis=1)
     assert radius.max() == pytest.approx(RADIUS + BULGE * np.pi / 3, abs=1.5e-3)
 
 
 def test_tpose_needs_no_rotation_and_no_correction(tube):
     rig = make_rig(tube, person(), whole_body(tube), "tpose")
-    assert np.allclose(rig.rotations, np.eye(3)) and rig.lift == pytest.approx(0, abs=1e-7)
-    assert rig.positions == pytest.approx(tube.template[: tube.skin_count].numpy() + [0, RADIUS, 0], abs=1e-6)
-    assert rig.positions[:, 1].min() == pytest.approx(0, abs=1e-7)
+    assert np.allclose(rig.rotations, np.eye(3)) and rig.lift == pytest.approx(0, abs=1e-6)
+    assert rig.positions == pytest.approx(tube.template[: tube.skin_count].numpy() + [0, RADIUS, 0], abs=1e-5)
+    assert rig.positions[:, 1].min() == pytest.approx(0, abs=1e-6)
 
 
 def test_arms_straight_down_turn_the_tube_on_end(tube):
     wall = np.asarray(tube.part)[: tube.skin_count] == tube.parts.index("l_upper_arm")
     shown = displayed_vertices(tube, person(), "apose", arm_down_deg=90)[wall]
     assert np.ptp(shown[:, 1]) == pytest.approx(LENGTH, abs=1e-5)
-    assert shown[:, 1].min() == pytest.approx(0, abs=1e-7)
+    assert shown[:, 1].min() == pytest.approx(0, abs=1e-6)
 
 
 def test_inverting_a_singular_blend_is_bounded():
@@ -70,7 +70,7 @@ def test_inverting_a_singular_blend_is_bounded():
 def test_morph_offsets_and_their_normals(tube):
     rig = make_rig(tube, person(), whole_body(tube), "tpose")
     assert rig.morphs.shape == (2, tube.skin_count, 3)
-    assert rig.morphs == pytest.approx(tube.offsets[:, : tube.skin_count].numpy(), abs=1e-7)
+    assert rig.morphs == pytest.approx(tube.offsets[:, : tube.skin_count].numpy(), abs=1e-6)
     assert np.linalg.norm(rig.normals + rig.morph_normals[0], axis=1) == pytest.approx(1, abs=1e-5)
     assert not rig.morph_normals[:, tube.template[: tube.skin_count, 0].numpy() < 0.4].any()
 

@@ -82,7 +82,7 @@ def test_camera_stands_in_front_turned_to_the_bodys_left():
     joints = torch.zeros(1, 55, 3)
     joints[:, 1], joints[:, 2] = torch.tensor([0.1, 0.9, 0]), torch.tensor([-0.1, 0.9, 0])
     front, side = _view(joints, 0), _view(joints, 90)
-    assert front[0] == pytest.approx(0, abs=1e-6) and front[2] > 0.9 and side[0] > 0.9
+    assert front[0] == pytest.approx(0, abs=1e-5) and front[2] > 0.9 and side[0] > 0.9
     about = joints @ torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])  # left was +x, now +z: the body faces -x
     assert _view(about, 0)[0] < -0.9
 

@@ -25,7 +25,7 @@ GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", 
 def issues(npm: Path, path: Path) -> dict:
     """What the Khronos validator finds."""
     words = ["node", str(HERE / "validate.cjs"), str(npm), str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=250, check=True)
     return json.loads(done.stdout)
 
 
@@ -92,11 +92,11 @@ def site(npm, open_body, open_lod, woman, tmp_path_factory):
 
 
 @pytest.fixture
-def page(site, chromium):
+def page(site, chromium_path):
     """A browser page on which any error in the console fails the test."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=GL)
+        browser = play.chromium.launch(executable_path=chromium_path, args=GL)
         page, errors = browser.new_page(viewport={"width": 600, "height": 800}), []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
@@ -108,7 +108,7 @@ def page(site, chromium):
 def opened(page, site, file: str = "avatar.glb"):
     address, _ = site
     page.goto(f"{address}?file={file}")
-    page.wait_for_function("window.ready", timeout=60_000)
+    page.wait_for_function("window.ready", timeout=200_000)
     page.evaluate("avatar.look([0.6, 1.2, 3.6], [0, 0.83, 0])")
     return page
 
@@ -139,7 +139,7 @@ def test_three_moves_jaw_and_elbow_as_computed_here(page, site, tmp_path):
     wanted = glb.posed({"jawOpen": 1}, {"left_elbow": np.array([0, -1.2, 0])})
     assert points(page) == pytest.approx(wanted, abs=1e-5)
     moved = np.linalg.norm(wanted - glb.posed(), axis=1)
-    assert 0.15 < moved.max() < 0.6 and np.median(moved) < 1e-6
+    assert 0.15 < moved.max() < 0.6 and np.median(moved) < 1e-5
 
 
 @pytest.mark.browser

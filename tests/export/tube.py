@@ -22,7 +22,7 @@ class Tube:
 
     joint_names, parents = JOINT_NAMES, torch.tensor(PARENTS)
     expression_names = ("jawOpen", "mouthSmileLeft")
-    parts, sha256 = PARTS, "ab" * 32
+    parts, sha256, bases = PARTS, "ab" * 32, {"topology": "ef" * 32}
     header = {"licences": {"mesh": "made by a test, CC0 1.0"}}
 
     def __init__(self, with_uv: bool = True):
@@ -84,7 +84,7 @@ def person(pose=None, **changes):
     """A person-like object standing in the tube, with a fitted pose if one is given."""
     facts = {"stature_m": 1.7, "sex": "female", "placeholder": False, "provenance": {"photo": "made"}}
     state = {} if pose is None else {"pose": np.asarray(pose, dtype=np.float32)}
-    return SimpleNamespace(betas=lambda: torch.zeros(300), state=state, **(facts | changes))
+    return SimpleNamespace(betas=lambda: torch.zeros(300), state=state, **(facts | {"blocks": {}} | changes))
 
 
 def elbow_bent(degrees: float) -> torch.Tensor:

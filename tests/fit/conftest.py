@@ -29,4 +29,4 @@ def observed(person):
 @pytest.fixture(scope="session")
 def fitted(body, person, observed):
     """The fit of both views."""
-    return fit(tuple(observed.values()), person.stature_m, body, sex=person.sex)
+    return fit(tuple(observed.values()), person.subject, body)

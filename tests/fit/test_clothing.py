@@ -8,7 +8,7 @@ from avatarlab.fit.found import search
 
 @pytest.fixture(scope="module")
 def found(body, person, observed):
-    return search((observed["front"],), person.stature_m, body, person.sex, guess="starts", steps=3)
+    return search((observed["front"],), person.subject, body, guess="starts", steps=3)
 
 
 def test_a_fitted_body_fills_its_outline(found):

@@ -66,14 +66,14 @@ def test_the_table_says_what_the_files_say(party):
         assert row[f"{name}_withheld"] == (measures[name]["reason"] or "")
     assert float(row["chest_low_cm"]) < float(row["chest_cm"]) < float(row["chest_high_cm"])
     assert row["monk"] == str(quality["skin"]["monk"]) and row["ita_deg"] == str(quality["skin"]["ita_deg"])
-    colour = Person.load(out / "anna" / "person.npz").state["skin_srgb"]
+    colour = Person.load(out / "anna" / "person.npz").blocks["skin"].mean
     assert np.allclose(colour, quality["skin"]["srgb"], atol=1e-4), "the GLB's material is the estimated tone"
     assert np.asarray(Image.open(out / "contact_sheet.png")).std() > 10
 
 
 def test_what_is_finished_is_kept_until_something_changes(party, tmp_path, capsys, monkeypatch):
     place = shutil.copytree(party[0], tmp_path / "again")
-    monkeypatch.setattr(room, "fit_person", forbidden)
+    monkeypatch.setattr(room, "fit_job", forbidden)
     before, rows = files(place / "fitted" / "anna"), results(place / "fitted")
     assert command.main([str(place), *WITH]) == 1
     said = capsys.readouterr().out
@@ -121,18 +121,18 @@ def test_an_interruption_leaves_nothing_half_made(party, tmp_path, monkeypatch):
     ).exists()
 
 
-def interrupted(work, body, outsider, person, one):
+def interrupted(work, body, outsider, told, one):
     (work / "person.npz").write_bytes(b"half")
     raise KeyboardInterrupt
 
 
-def made(work, body, outsider, person, one):
+def made(work, body, outsider, told, one):
     """Results without a fit: an average body's."""
     from avatarlab.fit import placeholder, replaced
     from avatarlab.measure import measure
 
-    measure(body, placeholder(body, person.stature_m)).save(work / "measurements.json")
-    write_json(work / "quality.json", replaced(body, person.stature_m, "unknown", "made").quality.as_json())
+    measure(body, placeholder(body, told.subject)).save(work / "measurements.json")
+    write_json(work / "quality.json", replaced(body, told.subject, "made").quality.as_json())
     write_json(work / "done.json", {"key": one.key, "facts": dict(one.facts)})
 
 

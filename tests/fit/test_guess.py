@@ -1,7 +1,6 @@
 """The first guess in use: from targets to a start of the search."""
 
 import pickle
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import torch
 from avatarlab import weights
 from avatarlab.body import poses
 from avatarlab.errors import InputError
-from avatarlab.fit import guess
-from avatarlab.fit.guess import FirstGuess, Guess, first_guess, given, groups, packed, whole_person
+from avatarlab.fit.guess import FirstGuess, Guess, first_guess, given, groups, whole_person
 from avatarlab.fit.regressor.line import fit_line
 from avatarlab.fit.regressor.network import Regressor
 from avatarlab.fit.regressor.sampling import Sampler
@@ -20,6 +18,7 @@ from avatarlab.fit.regressor.wide import widened
 from avatarlab.fit.search import Search
 from avatarlab.fit.shape import prior
 from avatarlab.fit.target import target
+from avatarlab.subject import Subject
 
 CARD = {"data": "made up", "parameters": {"width": 8}, "commit": "", "metrics": {}, "licence": "Apache-2.0"}
 
@@ -36,12 +35,12 @@ def file(body, tmp_path_factory):
     network = Regressor(8)
     fit_line(network, Sampler(widened(body)).batch(3, 48), seed=1)
     path = tmp_path_factory.mktemp("weights") / "first_guess.safetensors"
-    weights.save(path, packed(network.eval(), body), CARD)
+    weights.save(path, network.eval().state_dict(), {**CARD, "bases": {"body": body.bases["body"]}})
     return path
 
 
 def test_a_guess_is_a_start_of_the_search(body, person, targets, file):
-    found = first_guess(targets, person.stature_m, None, person.sex, body, file)
+    found = first_guess(targets, person.subject, body, file)
     assert found.betas.shape == (48,) and found.covariance.shape == (48, 48) and len(found.views) == 2
     assert set(found.tapes_m) == set(found.tape_sd_m) == set(person.tapes_cm)
     assert found.tapes_m["stature"] == pytest.approx(person.stature_m, abs=0.1)
@@ -50,7 +49,7 @@ def test_a_guess_is_a_start_of_the_search(body, person, targets, file):
 
 
 def test_the_distance_follows_from_stature_and_height(body, person, targets, file):
-    found = first_guess(targets, person.stature_m, None, person.sex, body, file)
+    found = first_guess(targets, person.subject, body, file)
     for view, aim in zip(found.views, targets, strict=True):
         assert float(view.shift[2]) == pytest.approx(aim.focal_px * person.stature_m / aim.person_px, rel=0.1)
         assert float(view.log_focal.exp()) == pytest.approx(aim.focal_px, rel=1e-4)
@@ -58,24 +57,28 @@ def test_the_distance_follows_from_stature_and_height(body, person, targets, fil
 
 
 def test_the_order_of_views_does_not_matter(body, person, targets, file):
-    there = first_guess(targets, person.stature_m, 80.0, person.sex, body, file)
-    back = first_guess(targets[::-1], person.stature_m, 80.0, person.sex, body, file)
+    heavy = replace(person.subject, weight_kg=80.0)
+    there = first_guess(targets, heavy, body, file)
+    back = first_guess(targets[::-1], heavy, body, file)
     assert torch.equal(there.betas, back.betas) and torch.equal(there.views[0].shift, back.views[1].shift)
 
 
 def test_weight_and_sex_are_evidence(body, person, targets, file):
     said = {
-        (kg, sex): first_guess(targets, person.stature_m, kg, sex, body, file).tapes_m["waist"]
+        (kg, sex): first_guess(targets, Subject(person.stature_m, kg, sex), body, file).tapes_m["waist"]
         for kg, sex in ((None, "unknown"), (60.0, "unknown"), (110.0, "unknown"), (None, "female"))
     }
     assert said[110.0, "unknown"] > said[60.0, "unknown"] and len(set(said.values())) == 4
 
 
-def test_it_takes_milliseconds(body, person, targets, file):
-    first_guess(targets, person.stature_m, None, person.sex, body, file)
-    begin = time.perf_counter()
-    first_guess(targets, person.stature_m, None, person.sex, body, file)
-    assert time.perf_counter() - begin < 0.3
+def test_a_later_guess_is_one_look_of_the_network_and_no_read(body, person, targets, file, monkeypatch):
+    """Its time is bench/bench_fit.py's affair; here, what it costs: both views at once, weights and turn kept."""
+    first_guess(targets, person.subject, body, file)
+    looks, forward = [], Regressor.forward
+    monkeypatch.setattr(Regressor, "forward", lambda *given: looks.append(1) or forward(*given))
+    monkeypatch.setattr(weights, "load", lambda *_: pytest.fail("read again"))
+    first_guess(targets, person.subject, body, file)
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,19 +89,19 @@ def test_views_are_seen_together_where_there_is_a_slot(slots, wanted):
 
 
 def test_two_front_views_get_a_view_each(body, person, targets, file):
-    found = first_guess((targets[0], targets[0]), person.stature_m, None, person.sex, body, file)
+    found = first_guess((targets[0], targets[0]), person.subject, body, file)
     assert torch.equal(found.views[0].shift, found.views[1].shift)
 
 
 def test_another_body_gets_pose_and_camera_only(body, person, targets, file, monkeypatch):
-    monkeypatch.setattr(guess.anchors, "translation", lambda body, tensors: None)
-    found = FirstGuess.load(file)(targets, person.stature_m, None, person.sex, body)
+    monkeypatch.setitem(body.bases, "body", "another's")
+    found = FirstGuess.load(file)(targets, person.subject, body)
     assert found.betas is None and found.covariance is None and len(found.views) == 2
 
 
 def test_missing_weights_say_so(body, person, targets, tmp_path):
     with pytest.raises(InputError, match="no such weights"):
-        first_guess(targets, person.stature_m, None, person.sex, body, tmp_path / "first_guess.safetensors")
+        first_guess(targets, person.subject, body, tmp_path / "first_guess.safetensors")
 
 
 class Hostile:
@@ -130,7 +133,7 @@ def test_weights_of_another_network_are_refused(file, tmp_path):
 
 def test_who_decides_where_to_start(body, person, targets, file, tmp_path):
     mine = Guess(None, None, ())
-    args = (targets, person.stature_m, person.sex, body)
+    args = (targets, person.subject, body)
     assert given(mine, *args) is mine and given("starts", *args) is None
     assert given(None, *args, weights=tmp_path / "none.safetensors") is None
     assert isinstance(given(None, *args, weights=file), Guess)
@@ -147,4 +150,4 @@ def test_half_a_person_is_left_to_the_starts(body, person, targets, file):
     cropped = replace(targets[0], seen=targets[0].seen.clone())
     cropped.seen[25:] = 0
     assert whole_person(targets[0]) and not whole_person(cropped)
-    assert given(None, (cropped,), person.stature_m, person.sex, body, weights=file) is None
+    assert given(None, (cropped,), person.subject, body, weights=file) is None

@@ -94,7 +94,7 @@ def test_noise_ignores_what_was_not_seen():
 def test_intervals_hold_ninety_of_a_hundred(made, weighed):
     held = []
     for one in records("train", 300, 3):
-        answer = made(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+        answer = made(one.readings, one.told(weighed))
         held.append(
             [low <= one.truth_m[name] <= high for name, (low, high) in answer.interval_m.items()][: len(TAPES)]
         )
@@ -105,7 +105,7 @@ def test_intervals_hold_ninety_of_a_hundred(made, weighed):
 def test_the_posterior_beats_the_mesh_and_the_population(made):
     off = {"mesh": [], "posterior": []}
     for one in records("train", 60, 4):
-        answer = made(one.readings, one.stature_m, None, one.sex)
+        answer = made(one.readings, one.told(weighed=False))
         off["mesh"].append([one.readings.value[name] - one.truth_m[name] for name in TAPES])
         off["posterior"].append([answer.value_m[name] - one.truth_m[name] for name in TAPES])
     mae = {name: 1000 * np.abs(x).mean() for name, x in off.items()}
@@ -147,7 +147,7 @@ def test_good_network_tapes_narrow_the_answer():
     sd = {}
     for name, crowd in (("without", some), ("with", guessed(some))):
         one = crowd[0]
-        sd[name] = left_out(crowd, EVERYTHING)[one.id](one.readings, one.stature_m, sex=one.sex).sd_m["waist"]
+        sd[name] = left_out(crowd, EVERYTHING)[one.id](one.readings, one.told(weighed=False)).sd_m["waist"]
     assert sd["with"] < 0.5 * sd["without"]
 
 

@@ -1,6 +1,5 @@
 """The nudge: linear standing bodies, slopes by differences, random wishes met, stature exact, covariance of the wish."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -18,13 +17,13 @@ def prior(body):
 
 @pytest.fixture(scope="module")
 def betas(body):
-    return sample(body, "female", np.random.default_rng(4))
+    return sample(body, "female", 4)
 
 
 def test_a_standing_body_is_linear_in_its_components(body, betas):
     with torch.no_grad():
         whole = body(betas=betas, pose=poses.standing()).vertices
-    assert (standing(body, len(betas)).vertices(betas)[0] - whole).abs().max() < 2e-6
+    assert (standing(body, len(betas)).vertices(betas)[0] - whole).abs().max() < 1e-5
     assert standing(body, len(betas)) is standing(body, len(betas))
 
 
@@ -61,7 +60,7 @@ def test_a_contradiction_is_shared_out_and_reported(body, prior, betas):
     wanted |= {"calf": wanted["calf"] + 0.30, "ankle": wanted["ankle"] - 0.10}
     end = nudged(body, betas, prior.covariance, wanted)
     assert abs(end.off_m["stature"]) < 1e-5 and bool(torch.isfinite(end.betas).all())
-    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - wanted["calf"], abs=1e-6)
+    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - wanted["calf"], abs=1e-5)
 
 
 def test_nothing_to_do_changes_nothing(body, prior, betas):

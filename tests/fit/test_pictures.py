@@ -1,9 +1,12 @@
 """The overlay and the row table of a fit."""
 
 import numpy as np
+import pytest
 
 from avatarlab.fit.pictures import overlaid, row_table
-from avatarlab.people.rendered import rendered_person
+from avatarlab.measure import MEASURES, population
+from avatarlab.measure.definitions import FLEXED_M
+from avatarlab.people.rendered import measured_cm, rendered_person, sample
 
 
 def test_overlay_is_drawn_over_the_person(body, person, observed, fitted):
@@ -23,3 +26,11 @@ def test_rendered_person_is_the_same_each_time(body, person):
     for view, shot in again.shots.items():
         assert np.array_equal(shot.photo.rgb, person.shots[view].photo.rgb)
     assert again.tapes_cm == person.tapes_cm
+
+
+def test_rendered_people_have_drawn_tapes_whatever_the_components(body):
+    """They are defined by what is measured, so another basis of the same bodies renders the same people."""
+    drawn = population.sample("female", 1, 11)
+    cm = measured_cm(body, sample(body, "female", 11))
+    for name in MEASURES:
+        assert cm[name] == pytest.approx(100 * (drawn[name][0] - FLEXED_M["female"].get(name, 0)), abs=0.5), name

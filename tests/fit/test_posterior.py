@@ -10,6 +10,7 @@ from avatarlab.errors import InputError
 from avatarlab.fit.learning import READ
 from avatarlab.fit.posterior import SEXES, TAPES, Optics, Posterior, flexed, join, people, plain
 from avatarlab.measure import MEASURES, population
+from avatarlab.subject import Subject
 
 CARD = {"data": "made up", "parameters": {}, "commit": "", "metrics": {}, "licence": "none"}
 
@@ -31,6 +32,11 @@ def someone(sex="male", seed=5, **given):
     return row, reading(
         row, sex, np.random.default_rng(seed), **{"noise": 0.0, "gain": 1.0, "offset": 0.0, **given}
     )
+
+
+def man(row, weight_kg=None) -> Subject:
+    """What is told of a man's row."""
+    return Subject(row["stature"], weight_kg, "male")
 
 
 def test_one_reading_of_one_number_is_kalman_s_update():
@@ -60,7 +66,7 @@ def test_joining_is_the_same_in_one_step_or_in_two():
 @pytest.mark.parametrize("sex", SEXES)
 def test_an_exact_reading_is_believed_whatever_its_gain_and_offset(sex):
     row, read = someone(sex, gain=0.8, offset=0.5)
-    answer = known(1e-3, gain=0.8, offset=0.5)(read, row["stature"], sex=sex)
+    answer = known(1e-3, gain=0.8, offset=0.5)(read, Subject(row["stature"], sex=sex))
     truth = dict(zip(people(sex)[0], np.array(list(row.values())) - flexed(sex), strict=True))
     for name in TAPES:
         assert answer.value_m[name] == pytest.approx(truth[name], abs=6e-4), name
@@ -72,7 +78,7 @@ def test_an_exact_reading_is_believed_whatever_its_gain_and_offset(sex):
 def test_without_readings_the_population_speaks(weight):
     _, read = someone()
     blind = replace(read, unread=TAPES)
-    answer = known(0.1)(blind, 1.80, weight, "male")
+    answer = known(0.1)(blind, Subject(1.80, weight, "male"))
     mean, covariance = population.conditional(
         "male", {"stature": 1.80} | ({"weight": (weight, 1.0)} if weight else {})
     )
@@ -85,10 +91,8 @@ def test_without_readings_the_population_speaks(weight):
 def test_leaving_out_a_reading_widens_its_interval_and_says_why():
     row, read = someone(noise=0.2)
     model = known(0.2)
-    full = model(read, row["stature"], sex="male")
-    less = model(
-        replace(read, hidden={"waist": "outside the picture"}, unread=("waist",)), row["stature"], sex="male"
-    )
+    full = model(read, man(row))
+    less = model(replace(read, hidden={"waist": "outside the picture"}, unread=("waist",)), man(row))
     assert less.sd_m["waist"] > 1.3 * full.sd_m["waist"] and less.sd_m["calf"] >= full.sd_m["calf"] - 1e-12
     assert less.withheld == {"waist": "outside the picture"} and not full.withheld
     assert set(less.value_m) == set(less.interval_m) == set(MEASURES)
@@ -99,30 +103,30 @@ def test_an_unread_waist_may_read_anything():
     hidden = replace(read, unread=("waist",))
     wild = {name: 3.0 for name in ("waist", "waistbreadth", "waistdepth", "weight")}
     absurd = replace(hidden, value=read.value | wild)
-    one, other = (known(0.2)(x, row["stature"], sex="male") for x in (hidden, absurd))
+    one, other = (known(0.2)(x, man(row)) for x in (hidden, absurd))
     assert one.value_m == other.value_m
 
 
 def test_what_clothes_cover_is_withheld_but_still_evidence():
     row, read = someone(noise=0.2)
     model = known(0.2)
-    clad = model(replace(read, hidden={"waist": "loose clothes"}), row["stature"], sex="male")
-    assert clad.value_m == model(read, row["stature"], sex="male").value_m and "waist" in clad.withheld
+    clad = model(replace(read, hidden={"waist": "loose clothes"}), man(row))
+    assert clad.value_m == model(read, man(row)).value_m and "waist" in clad.withheld
 
 
 def test_weight_tells_more():
     row, read = someone(noise=0.3)
     model = known(0.3)
-    without, given = (model(read, row["stature"], kg, "male") for kg in (None, row["weight"]))
+    without, given = (model(read, man(row, kg)) for kg in (None, row["weight"]))
     assert given.sd_m["hip"] < without.sd_m["hip"]
-    heavy = model(read, row["stature"], row["weight"] + 15, "male")
+    heavy = model(read, man(row, row["weight"] + 15))
     assert heavy.value_m["waist"] > given.value_m["waist"] + 0.005
 
 
 def test_unknown_sex_lies_between_and_is_less_sure():
     row, read = someone(noise=0.3)
     blind = replace(read, unread=TAPES)
-    male, female, unknown = (known(0.3)(blind, 1.70, sex=sex) for sex in ("male", "female", "unknown"))
+    male, female, unknown = (known(0.3)(blind, Subject(1.70, sex=sex)) for sex in ("male", "female", "unknown"))
     for name in ("neck", "hip", "shoulder_breadth"):
         low, high = sorted((male.value_m[name], female.value_m[name]))
         assert low < unknown.value_m[name] < high
@@ -132,7 +136,7 @@ def test_unknown_sex_lies_between_and_is_less_sure():
 def test_readings_tell_the_sex():
     for sex in SEXES:
         row, read = someone(sex, noise=0.1)
-        told, unknown = (known(0.1)(read, row["stature"], sex=one) for one in (sex, "unknown"))
+        told, unknown = (known(0.1)(read, Subject(row["stature"], sex=one)) for one in (sex, "unknown"))
         assert max(abs(told.value_m[name] - unknown.value_m[name]) for name in TAPES) < 0.003
 
 
@@ -140,7 +144,7 @@ def test_interval_standard_deviation_and_covariance_agree():
     factor = np.linspace(1.0, 3.0, len(TAPES))
     model = replace(known(0.2), factors={("studio", "front_side", False): factor})
     row, read = someone(noise=0.2)
-    answer, bare = model(read, row["stature"], sex="male"), known(0.2)(read, row["stature"], sex="male")
+    answer, bare = model(read, man(row)), known(0.2)(read, man(row))
     assert answer.calibrated and not bare.calibrated
     for name, wide in zip(TAPES, factor, strict=True):
         low, high = answer.interval_m[name]
@@ -166,7 +170,7 @@ def test_float16_costs_less_than_a_fifth_of_a_millimetre(tmp_path):
     again = Posterior.load(tmp_path / "posterior.safetensors")
     for one in records("train", 5, 3):
         for kg in (None, one.weight_kg):
-            first, second = (model(one.readings, one.stature_m, kg, one.sex) for model in (made, again))
+            first, second = (model(one.readings, Subject(one.stature_m, kg, one.sex)) for model in (made, again))
             for name in TAPES:
                 assert second.value_m[name] == pytest.approx(first.value_m[name], abs=2e-4)
                 assert second.interval_m[name] == pytest.approx(first.interval_m[name], abs=2e-4)
@@ -177,16 +181,14 @@ def test_what_was_not_learned_is_refused():
     other = replace(read, inputs="side")
     assert known(0.1).knows(read) and not known(0.1).knows(other)
     with pytest.raises(InputError, match="learned nothing of studio side"):
-        known(0.1)(other, row["stature"])
-    with pytest.raises(InputError, match="stature_m: got 178"):
-        known(0.1)(read, 178)
+        known(0.1)(other, man(row))
 
 
 def test_people_of_everyday_masks_speak_for_photos_uncalibrated():
     row, read = someone(noise=0.2)
     optic = {(sex, "everyday", "front_side"): optics(0.2) for sex in SEXES}
     model = Posterior(optic, {("everyday", "front_side", False): np.full(len(TAPES), 2.0)}, CARD)
-    own, kin = (model(replace(read, capture=one), row["stature"], sex="male") for one in ("everyday", "photo"))
+    own, kin = (model(replace(read, capture=one), man(row)) for one in ("everyday", "photo"))
     assert own.interval_m == kin.interval_m and own.calibrated and not kin.calibrated
     assert not model.knows(read), "an exact mask is none of them"
 

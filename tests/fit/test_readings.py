@@ -14,6 +14,7 @@ from avatarlab.fit.posterior import TAPES
 from avatarlab.fit.readings import Readings, read
 from avatarlab.measure import MEASURES
 from avatarlab.measure.survey import FURTHER_COLUMNS
+from avatarlab.subject import Subject
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def record():
 
 @pytest.fixture(scope="module")
 def found(body, person, observed):
-    return search(tuple(observed.values()), person.stature_m, body, person.sex, steps=1)
+    return search(tuple(observed.values()), person.subject, body, steps=1)
 
 
 def test_readings_survive_json(record):
@@ -96,7 +97,8 @@ def test_a_search_is_read(found):
 def test_weight_moves_the_volume_where_nothing_was_learned(found):
     body, betas = found.search.body, found.state.betas
     here = read(body, betas)
-    moved, covariance = weighed(body, betas, found.covariance, here["weight"] + 10, found.search.stature_m)
+    heavy = Subject(found.search.stature_m, here["weight"] + 10)
+    moved, covariance = weighed(body, betas, found.covariance, heavy)
     there = read(body, moved)
     assert 1 < there["weight"] - here["weight"] < 10.5
     assert there["stature"] == pytest.approx(found.search.stature_m, abs=2e-5)

@@ -11,7 +11,7 @@ def test_stature_is_that_of_the_tape(body):
     stature = shape.Stature(body)
     betas = torch.linspace(-1, 1, 48)
     vertices = body(betas=betas, pose=poses.standing()).vertices
-    assert abs(float(stature(betas)) - float(tapes(body, vertices)["stature"])) < 1e-6
+    assert abs(float(stature(betas)) - float(tapes(body, vertices)["stature"])) < 1e-5
 
 
 def test_slope_is_the_difference(body):
@@ -25,14 +25,14 @@ def test_projection_reaches_any_stature_exactly(body):
     prior, stature = shape.prior(body, "female"), shape.Stature(body)
     for wanted in (1.45, 1.63, 1.90):
         betas = shape.to_stature(prior.mean.float(), stature, wanted, prior.covariance)
-        assert abs(float(stature(betas)) - wanted) < 5e-6
+        assert abs(float(stature(betas)) - wanted) < 2e-5
 
 
 def test_known_stature_leaves_no_variance_along_it(body):
     prior = shape.prior(body, "male")
     _, slope = shape.Stature(body).slope(prior.mean.float())
     left = shape.given_stature(prior.covariance, slope)
-    assert abs(float(slope @ left @ slope)) < 1e-12
+    assert abs(float(slope @ left @ slope)) < 1e-9 * float(slope @ prior.covariance @ slope)
     assert (left.diagonal() <= prior.covariance.diagonal() + 1e-12).all()
 
 

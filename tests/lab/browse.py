@@ -19,7 +19,7 @@ CARELESS = 'c.ServerApp.ip = "0.0.0.0"\nc.IdentityProvider.token = ""\nc.ServerA
 def answer(url: str) -> int:
     """Return the HTTP status of a plain GET, 0 if nobody listens."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=25) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -44,7 +44,7 @@ def jupyterlab(root: Path, scratch: Path) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while answer(f"{address}/api/status?token={TOKEN}") != 200:
             assert server.poll() is None and time.monotonic() < deadline, (scratch / "log").read_text()
             time.sleep(0.3)
@@ -57,8 +57,8 @@ def jupyterlab(root: Path, scratch: Path) -> Iterator[str]:
 def open_notebook(page, address: str, path: str) -> None:
     """Open a notebook of the project and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{path}?reset&token={TOKEN}")
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-    page.locator(".jp-StatusBar-Widget").get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=200_000)
+    page.locator(".jp-StatusBar-Widget").get_by_text("(ipykernel) | Idle").wait_for(timeout=200_000)
 
 
 PROMPTS = "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]"
@@ -69,10 +69,10 @@ def run_all(page) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
     done = f"() => {PROMPTS}.every(p => /\\[\\d+\\]/.test(p.textContent))"
-    page.wait_for_function(done, timeout=120_000, polling=300)
+    page.wait_for_function(done, timeout=250_000, polling=300)
 
 
 def save(page) -> None:
     """Press Ctrl+S and wait for the answer of the server."""
-    with page.expect_response(lambda r: "/api/contents/" in r.url and r.request.method == "PUT", timeout=30_000):
+    with page.expect_response(lambda r: "/api/contents/" in r.url and r.request.method == "PUT", timeout=150_000):
         page.keyboard.press("Control+s")

@@ -43,9 +43,10 @@ def test_a_missing_parameter_is_named():
         check({k: v for k, v in GIVEN.items() if k != "seed"}, WANTED, "toy")
 
 
-def test_section_is_base_overlaid_with_the_stage():
-    assert section({"base": {"a": 1, "b": 2}, "toy": {"b": 3}}, "toy") == {"a": 1, "b": 3}
-    assert section({"base": None, "toy": None}, "toy") == {}
+def test_section_is_what_is_wanted_of_base_overlaid_with_the_whole_of_the_stages_own():
+    params = {"base": {"a": 1, "b": 2, "c": 3}, "toy": {"b": 3, "d": 4}}
+    assert section(params, "toy", {"a": 0, "b": 0}) == {"a": 1, "b": 3, "d": 4}
+    assert section({"base": None, "toy": None}, "toy", {"a": 0}) == {}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_section_is_base_overlaid_with_the_stage():
 )
 def test_bad_sections_are_refused(params, words):
     with pytest.raises(InputError) as error:
-        section(params, "toy")
+        section(params, "toy", {})
     assert words in str(error.value)
 
 

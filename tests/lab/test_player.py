@@ -62,14 +62,14 @@ def test_report_plays_offline(offline, tmp_path):
     page_file.write_text(f"<!doctype html>{view.snapshot(view.player(swing(), EDGES, rate=60, up='z'))}")
     page, complaints = offline(page_file, (900, 600))
     frame = page.frames[-1]
-    frame.locator("button").wait_for(timeout=60_000)
-    frame.wait_for_function("document.querySelector('input').max == '2'", timeout=10_000)
-    frame.wait_for_function("parseFloat(document.querySelector('input').value) > 0.3", timeout=20_000)
+    frame.locator("button").wait_for(timeout=200_000)
+    frame.wait_for_function("document.querySelector('input').max == '2'", timeout=50_000)
+    frame.wait_for_function("parseFloat(document.querySelector('input').value) > 0.3", timeout=100_000)
     early = page.locator("iframe").screenshot()
-    frame.wait_for_function("parseFloat(document.querySelector('input').value) > 1.2", timeout=20_000)
+    frame.wait_for_function("parseFloat(document.querySelector('input').value) > 1.2", timeout=100_000)
     assert page.locator("iframe").screenshot() != early
     frame.locator("button").click()
-    frame.locator("button", has_text="play").wait_for(timeout=10_000)
+    frame.locator("button", has_text="play").wait_for(timeout=50_000)
     still = frame.locator("input").input_value()
     page.wait_for_timeout(500)
     assert frame.locator("input").input_value() == still and not complaints

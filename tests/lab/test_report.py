@@ -85,7 +85,7 @@ def test_index_links_every_report(tmp_path, monkeypatch):
 def test_opens_offline_with_a_canvas_and_no_complaint(finished, offline):
     page, complaints = offline(finished.root / "reports/10_toy.html")
     frame = page.frame_locator("iframe")
-    frame.locator("canvas").first.wait_for(timeout=30_000)
+    frame.locator("canvas").first.wait_for(timeout=150_000)
     page.wait_for_timeout(500)
     assert complaints == []
     assert page.locator("img").count() == 1 and page.locator("pre.text").count() == 1

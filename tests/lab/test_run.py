@@ -31,7 +31,9 @@ def test_results_report_figures_and_times_take_their_places(finished):
     figures = json.loads((finished.root / "reports/metrics/10_toy.json").read_text())
     assert figures == {"vertices": 48, "height_m": 1.7}
     times = json.loads((finished.root / "reports/timings/10_toy.json").read_text())
-    assert 0 < times["seconds"] < 60 and set(times["cells_seconds"]) == {f"cell-0{n}" for n in range(7)}
+    assert times["seconds"] >= sum(times["cells_seconds"].values()) > 0 and set(times["cells_seconds"]) == {
+        f"cell-0{n}" for n in range(7)
+    }
     assert [p.name for p in (finished.root / ".run").iterdir()] == ["toy.lock"]
     assert not list(finished.root.glob("kernel*")), "the kernel's sockets lie in the project"
 
@@ -104,11 +106,11 @@ def test_interruption_leaves_nothing_half_written_and_no_kernel(toy, number):
     kernel = int(wait_for(process, "kernel").split()[1])  # printed while the cell still runs
     assert alive(kernel)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 128 + number
     assert said == "toy: interrupted; nothing was changed.\n"
     assert toy.results() == before
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 25
     while alive(kernel) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(kernel)
@@ -137,9 +139,20 @@ def test_misspelt_parameter_is_refused_by_name(toy):
     assert toy.results() == {}
 
 
+def test_of_base_a_notebook_gets_what_it_names(toy):
+    toy.params("base: {seed: 7, device: cpu, weights: pretrained}\ntoy: {points: 200, size_m: 1, label: toy}\n")
+    assert toy.run().returncode == 0
+    page = toy.results()["reports/10_toy.html"].decode()
+    assert "<code>seed</code>" in page and "<code>device</code>" not in page
+    toy.params("base: {sed: 7}\ntoy: {points: 200, size_m: 1, label: toy}\n")
+    assert "`seed` is missing in params.yaml" in line(toy.run())
+
+
 def test_missing_input_is_named_with_the_command_that_makes_it(toy):
-    (toy.root / "dvc.yaml").write_text("stages:\n  toy:\n    cmd: x\n    deps: [params.yaml, models/body]\n")
-    assert line(toy.run()) == "stage `toy` needs models/body, not there yet; run `dvc repro toy`."
+    deps = "params.yaml, models/body, data/fingerprints/toy.json"
+    (toy.root / "dvc.yaml").write_text(f"stages:\n  toy:\n    cmd: x\n    deps: [{deps}]\n")
+    needed = "models/body, data/fingerprints/toy.json"
+    assert line(toy.run()) == f"stage `toy` needs {needed}, not there yet; run `dvc repro toy`."
 
 
 @pytest.mark.parametrize("out", [".", "data", "../toy", "data/other", "toy", "/tmp/toy"])
@@ -188,12 +201,15 @@ def test_full_disk_inside_a_cell(toy):
     assert after == before
 
 
-def test_fixed_overhead_of_a_stage(toy):
-    toy.params("base:\ntoy:\n")
-    write = '(folder / "metrics.json").write_text(json.dumps({"vertices": 1}));'
-    toy.write("# Nothing", 'out = "x"', f"import json\nfrom pathlib import Path\n\nfolder = Path(out)\n{write}")
-    before = os.times()
-    assert toy.run().returncode == 0
-    after = os.times()
-    # Processor seconds of runner and kernel, not the clock's: other tests' machines may be busy.
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 4
+HEAVY = {"torch", "scipy", "matplotlib", "warp", "cv2", "anny", "mediapipe", "rfc3987_syntax.syntax_helpers"}
+"""What takes a second or more to import; the runner of a stage needs none of it."""
+
+
+def test_the_runner_of_a_stage_loads_nothing_heavy(toy):
+    """Imports are the fixed cost of every stage; counted, not timed."""
+    code = "import sys, avatarlab.lab.run; print(*(name for name, found in sys.modules.items() if found))"
+    done = subprocess.run(
+        toy.command("avatarlab.lab.run")[:1] + ["-c", code],
+        cwd=toy.root, env=toy.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not HEAVY & set(done.stdout.split())

@@ -88,13 +88,13 @@ def test_a_slider_moves_the_mesh(address, page):
     open_notebook(page, address, "notebooks/explore/live.ipynb")
     run_all(page)
     canvas = page.locator(".jp-OutputArea canvas").last
-    canvas.wait_for(timeout=30_000)
+    canvas.wait_for(timeout=150_000)
     canvas.scroll_into_view_if_needed()
     page.wait_for_timeout(2_000)
     before = canvas.screenshot()
     page.locator(".noUi-handle").first.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    page.get_by_text("scale is 2.5").wait_for(timeout=15_000)
+    page.get_by_text("scale is 2.5").wait_for(timeout=75_000)
     page.wait_for_timeout(1_000)
     assert canvas.screenshot() != before

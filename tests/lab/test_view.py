@@ -96,3 +96,9 @@ def test_explore_is_a_filmstrip_in_a_report_and_a_slider_in_the_lab(monkeypatch)
     monkeypatch.delenv("AVATARLAB_REPORT")
     view.explore(lambda age: np.full((4, 4, 3), age), "age", [0, 0.5, 1], "years")
     assert [option[1] for option in sliders[0].options] == [0, 0.5, 1]
+
+
+def test_a_turntable_is_a_view_that_walks_round():
+    still, turning = (view.snapshot(make(view.mesh(*sphere()))) for make in (view.plot, view.turntable))
+    assert "window.turntable" in turning and f"1000 * {view.TURN_S}" in turning and "window.turntable" not in still
+    assert turning == view.snapshot(view.turntable(view.mesh(*sphere())))

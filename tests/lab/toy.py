@@ -76,7 +76,7 @@ class Toy:
 
     def call(self, *command: str) -> subprocess.CompletedProcess:
         options = {"cwd": self.root, "env": self.environment(), "capture_output": True, "text": True}
-        return subprocess.run(command, **options, timeout=120)
+        return subprocess.run(command, **options, timeout=280)
 
     def run(self, stage: str = "toy", out: str = "data/toy") -> subprocess.CompletedProcess:
         return self.call(*self.command("avatarlab.lab.run", stage, out))

@@ -24,7 +24,7 @@ def test_joints_sole_and_buttock(doll):
     assert locate(topo, batch, "joint:spine3")[0].tolist() == pytest.approx([0, 1.2, 0])
     assert float(locate(topo, batch, "sole")[0, 1]) == 0
     assert float(locate(topo, batch, "buttock")[0, 1]) == pytest.approx(0.92, abs=0.004)
-    assert centre(topo, batch, ("LEFT_NIPPLE", "RIGHT_NIPPLE"))[0, 0].item() == pytest.approx(0, abs=1e-6)
+    assert centre(topo, batch, ("LEFT_NIPPLE", "RIGHT_NIPPLE"))[0, 0].item() == pytest.approx(0, abs=1e-5)
 
 
 def test_a_missing_landmark_is_named(doll):

@@ -54,7 +54,8 @@ def test_frames_have_no_order_but_the_last():
 
 def test_it_learns_and_the_head_is_where_it_is_tracked(taught, trackers):
     model, told = taught
-    assert sum(told[-10:]) < 0.6 * sum(told[:10])
+    share = sum(told[-10:]) / sum(told[:10])
+    assert share < 0.8, f"after {len(told)} steps the loss is still {share:.2f} of the first"
     places = SKELETON.fk(*model.predict(trackers))[1]
     assert (places[:, HEAD] - trackers.places[:, 0]).norm(dim=-1).max() < 1e-5
 

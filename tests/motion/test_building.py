@@ -132,7 +132,7 @@ def test_a_folder_becomes_a_library(built, open_body):
     assert library.clips == ("walks/s0/walk2", "walks/s1/walk1", "walks/s1/walk3")
     assert library.subjects == ("walks/s0", "walks/s1", "walks/s1") and {*library.sources} == {"walks"}
     assert np.diff(library.starts) == pytest.approx([150, 150, 150], abs=1)
-    assert library.header["rate"] == 60 and library.header["body_sha256"] == open_body.sha256
+    assert library.header["rate"] == 60 and library.header["bases"]["skeleton"] == open_body.bases["skeleton"]
     assert library.header["low_pass_hz"] == 8 and library.header["segments_frames"]["walks"][0] == 3
     assert report.takes["walks/s1/walk1"]["kept_s"] == pytest.approx(2.5, abs=0.05)
 

@@ -64,8 +64,8 @@ def test_round_trip_with_lost_devices(tmp_path):
     write_table(tmp_path / "a.csv", raw)
     read = read_table(tmp_path / "a.csv")
     assert torch.equal(read.tracked, raw.tracked)
-    assert (read.places - raw.places)[raw.tracked].abs().max() < 1e-6
-    assert (read.rotations - raw.rotations)[raw.tracked].abs().max() < 1e-6
+    assert (read.places - raw.places)[raw.tracked].abs().max() < 1e-5
+    assert (read.rotations - raw.rotations)[raw.tracked].abs().max() < 1e-5
     write_table(tmp_path / "b.csv", raw)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
@@ -135,7 +135,7 @@ def test_a_constant_turn_is_met_exactly_at_uneven_times():
     places = times[:, None, None] * torch.ones(3, 3).double()
     even = RawRecording(times, places, turns, torch.ones(200, 3, dtype=torch.bool)).resampled()
     true = roma.rotvec_to_rotmat(even.times[:, None, None] * torch.tensor([0.0, 1.0, 2.0]).double().expand(3, 3))
-    assert roma.rotmat_geodesic_distance(even.rotations, true).max() < 1e-6
+    assert roma.rotmat_geodesic_distance(even.rotations, true).max() < 1e-5
     assert (even.places - even.times[:, None, None]).abs().max() < 1e-9
 
 
@@ -167,7 +167,7 @@ def test_a_device_that_begins_late_or_never_comes():
     raw.tracked[:, 2] = False
     even = trackers(raw.resampled())
     assert not even.tracked[:41, 1].any() and even.tracked[42:, 1].all() and not even.tracked[:, 2].any()
-    assert (even.places[0, 1] - raw.places[50, 1]).abs().max() < 1e-6
+    assert (even.places[0, 1] - raw.places[50, 1]).abs().max() < 1e-5
 
 
 def test_recordings_that_are_none():

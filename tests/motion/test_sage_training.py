@@ -24,6 +24,10 @@ HEADER = {"held_out": ["B"], "cross_sources": ["hdm05_asfamc"], "rate": 60}
 PLAN = Plan(codebook=3, denoiser=2, decoder=1, whole=2, refiner=2, batch=8, streams=2, stretch=20, watched=256)
 
 
+ROUNDS = 9
+"""Hundreds of steps, at most, until a clip is known by heart."""
+
+
 @pytest.fixture(scope="module")
 def library() -> Library:
     """Waves through all joints, three people."""
@@ -146,16 +150,17 @@ def test_plans_scale_and_refuse():
 
 @pytest.mark.slow
 def test_learns_one_clip_by_heart(library, tmp_path):
-    """A minute of a tiny model's life is enough to know one clip, but for a centimetre."""
+    """A tiny model knows one clip, but for a centimetre, within ROUNDS times a hundred steps."""
     settings = replace(TINY, dropout=0.0, refiner_dropout=0.0, mirror=False)
     rates = dict(denoiser_rate=3e-3, whole_rate=3e-3)
-    plan = Plan(codebook=0, denoiser=150, decoder=0, whole=350, refiner=0, batch=48, watched=256, **rates)
-    whole = Course(*fresh(settings), library, [0], replace(plan, codebook=1), tmp_path)
-    for part in ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser", "whole"):
+    plan = Plan(codebook=1, denoiser=100, decoder=0, whole=100, refiner=0, batch=48, watched=256, **rates)
+    whole = Course(*fresh(settings), library, [0], plan, tmp_path)
+    for part in ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser"):
         whole.take(part)
-    found = scored(
-        SagePredictor(whole.model, Skeleton(torch.as_tensor(REST).float()), refined=False), library, [0]
-    )
-    assert found["mpjpe_cm"] < 1.0
-    true, said = beside(SagePredictor(whole.model, whole.windows.skeleton, refined=False), library, 0)
+    predictor, cm = SagePredictor(whole.model, Skeleton(torch.as_tensor(REST).float()), refined=False), []
+    while len(cm) < ROUNDS and min(cm, default=9.0) >= 1.0:
+        replace(whole, folder=tmp_path / str(len(cm))).take("whole")
+        cm.append(round(scored(predictor, library, [0])["mpjpe_cm"], 2))
+    assert cm[-1] < 1.0, f"mean error after each hundred steps: {cm} cm"
+    true, said = beside(predictor, library, 0)
     assert true.shape == said.shape == (120, 22, 3)

@@ -41,7 +41,7 @@ def saved(tmp_path, arrays, name="a.npz"):
 
 def test_both_kinds_hold_the_same_motion(tmp_path):
     old, new = (Clip.load(saved(tmp_path, made)) for made in (smplh(), stageii()))
-    assert np.allclose(new.poses, POSES, atol=1e-6) and np.allclose(old.trans, TRANS, atol=1e-6)
+    assert np.allclose(new.poses, POSES, atol=1e-5) and np.allclose(old.trans, TRANS, atol=1e-5)
     assert np.array_equal(old.poses[:, :66], new.poses[:, :66]) and np.array_equal(
         old.poses[:, 75:], new.poses[:, 75:]
     )
@@ -52,7 +52,7 @@ def test_both_kinds_hold_the_same_motion(tmp_path):
 
 def test_the_parts_alone_will_do(tmp_path):
     clip = Clip.load(saved(tmp_path, stageii(poses=None, pose_eye=None)))
-    assert np.allclose(clip.poses[:, :69], POSES[:, :69], atol=1e-6) and not clip.poses[:, 69:75].any()
+    assert np.allclose(clip.poses[:, :69], POSES[:, :69], atol=1e-5) and not clip.poses[:, 69:75].any()
     with pytest.raises(InputError, match=r"pose_jaw is \(4, 3\), expected \(6, 3\)"):
         Clip.load(saved(tmp_path, stageii(poses=None, pose_jaw=np.zeros((4, 3)))))
 
@@ -123,9 +123,9 @@ def test_converted_aist_stands_up_in_metres(tmp_path):
     arrays = {"smpl_poses": poses, "smpl_trans": np.array([[0, 90, 180.0]] * 3), "smpl_scaling": np.array([90.0])}
     clip = opening.read(saved(tmp_path, arrays))
     turn = Rotation.from_euler("x", 90, degrees=True) * Rotation.from_euler("y", 0.5)
-    assert np.allclose(Rotation.from_rotvec(clip.poses[:, :3]).as_matrix(), turn.as_matrix(), atol=1e-6)
+    assert np.allclose(Rotation.from_rotvec(clip.poses[:, :3]).as_matrix(), turn.as_matrix(), atol=1e-5)
     up = clip.trans + aist.PELVIS  # the pelvis: 1 m up and 2 m off in the file's y-up world
-    assert np.allclose(up, [[0, -(2 + aist.PELVIS[2]), 1 + aist.PELVIS[1]]] * 3, atol=1e-6)
+    assert np.allclose(up, [[0, -(2 + aist.PELVIS[2]), 1 + aist.PELVIS[1]]] * 3, atol=1e-5)
     assert clip.mocap_frame_rate == 60
 
 

@@ -20,7 +20,7 @@ def test_what_is_claimed_of_a_mesh_is_what_a_tape_finds_on_it(open_body, anny, c
     standing = matching.rotations(poses.standing()[None])
     points = torch.from_numpy(anny.posed(crowd.theta[1], standing))
     found = {name: float(value[0]) for name, value in tape.tapes(open_body, points).items()}
-    assert found == crowd.all[1].mesh_m or all(abs(found[n] - crowd.all[1].mesh_m[n]) < 1e-6 for n in MEASURES)
+    assert found == crowd.all[1].mesh_m or all(abs(found[n] - crowd.all[1].mesh_m[n]) < 1e-5 for n in MEASURES)
 
 
 def test_bodies_lie_outside_the_span_of_the_open_body(open_body, anny, crowd):
@@ -55,4 +55,4 @@ def test_joints_and_vertices_are_kept_to_a_twentieth_of_a_millimetre(anny, crowd
     shot = person.shots["front"]
     exact = anny.posed(crowd.theta[2], matching.rotations(shot.pose[None]))[0]
     assert np.abs(exact[: len(shot.vertices)] - shot.vertices.numpy()).max() <= 0.51 * STEP_M
-    assert np.abs(raw.markers(exact) - shot.joints.numpy()).max() < 1e-6
+    assert np.abs(raw.markers(exact) - shot.joints.numpy()).max() < 1e-5

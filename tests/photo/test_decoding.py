@@ -1,11 +1,10 @@
 import io
 import os
-import time
 
 import hostile
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from avatarlab.errors import InputError
 from avatarlab.photo import decode
@@ -118,10 +117,9 @@ def test_multi_picture_jpeg_of_phones_opens():
 
 
 @pytest.mark.parametrize("size", [(8000, 5200), (12000, 12000), (30000, 30000)])
-def test_more_than_40_megapixels_are_refused_before_loading(size):
-    start = time.perf_counter()
+def test_more_than_40_megapixels_are_refused_before_loading(size, monkeypatch):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("a pixel was decoded"))
     assert "40 megapixels" in refusal(hostile.png_bomb(*size))
-    assert time.perf_counter() - start < 1.0
 
 
 def test_text_bomb_is_refused():

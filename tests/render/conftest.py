@@ -3,11 +3,9 @@
 import pytest
 import torch
 
-from avatarlab import ROOT
+from avatarlab.body.model import OPEN_BODY
 from avatarlab.files import read_npz
 from avatarlab.render import Camera
-
-BODY = ROOT / "models" / "body" / "smplx_open.npz"
 
 
 @pytest.fixture
@@ -39,9 +37,7 @@ def sphere():
 @pytest.fixture(scope="session")
 def body():
     """The open body, 27k faces, and a camera in front of it: vertices, faces, camera at 256 x 256 px."""
-    if not BODY.exists():
-        pytest.skip("models/body/smplx_open.npz is not built yet (stage 10_body)")
-    arrays, _ = read_npz(BODY)
+    arrays, _ = read_npz(OPEN_BODY)
     vertices, faces = torch.tensor(arrays["v_template"]).float(), torch.tensor(arrays["f"].astype("int64"))
     drawn = vertices[faces.unique()]
     middle = (drawn.amin(0) + drawn.amax(0)) / 2

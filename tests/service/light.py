@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from patience import SLOWER
+
 from avatarlab.errors import InputError
 from avatarlab.service.jobs import Progress
 from avatarlab.service.orders import Made
@@ -59,7 +61,7 @@ class Light:
 def load(settings):
     """What the child loads."""
     if settings.body_file == "missing":
-        raise InputError("missing: no such body file; run `dvc repro body`.")
+        raise InputError("missing: no such body file; leave AVATAR_BODY_FILE out.")
     return Light()
 
 
@@ -96,7 +98,7 @@ class LightWorker:
     def end(self, seconds: float = 30) -> int:
         """SIGTERM; return the exit status."""
         self.process.terminate()
-        return self.process.wait(seconds)
+        return self.process.wait(SLOWER * seconds)
 
 
 def main() -> int:

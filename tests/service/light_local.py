@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
+from patience import SLOWER
 from serving import PNG
 
 
@@ -31,7 +32,7 @@ class LocalProcess:
     def __exit__(self, *_) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=SLOWER * 20)
 
     def client(self) -> httpx.Client:
         """A client of it, once it listens."""
@@ -44,7 +45,7 @@ class LocalProcess:
 
     def ended(self, seconds: float = 30) -> tuple[int, str, str]:
         """Exit status, output and errors, when it has ended by itself."""
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.communicate(timeout=SLOWER * seconds)
         return self.process.returncode, out, err
 
 
@@ -58,7 +59,7 @@ def post(client: httpx.Client, subject: str, front: bytes = PNG, **fields) -> st
 
 def until(client: httpx.Client, id: str, *states: str, seconds: float = 30) -> dict:
     """The avatar once it is in one of these states."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + SLOWER * seconds
     while (found := client.get(f"/avatars/{id}").json()).get("state") not in states:
         assert time.monotonic() < end, found
         time.sleep(0.02)

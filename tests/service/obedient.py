@@ -75,7 +75,7 @@ class Obedient:
 def load(settings):
     """The maker; ``body_file`` "missing" cannot be loaded, "dead" kills the process."""
     if settings.body_file == "missing":
-        raise InputError("missing: no such body file; run `dvc repro body`.")
+        raise InputError("missing: no such body file; leave AVATAR_BODY_FILE out.")
     if settings.body_file == "dead":
         os._exit(7)
     return Obedient([x.get_secret_value() for _, x in settings if isinstance(x, SecretStr)])

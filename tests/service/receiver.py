@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from patience import SLOWER
 from standardwebhooks import Webhook
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -79,9 +80,9 @@ class Receiver:
 
     def wait(self, count: int, seconds: float = 10.0) -> list[Call]:
         """The calls once there are so many; AssertionError when the time is over."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + SLOWER * seconds
         while len(self.calls) < count:
-            assert time.monotonic() < end, f"{len(self.calls)} calls of {count} in {seconds} s"
+            assert time.monotonic() < end, f"{len(self.calls)} calls of {count} in {SLOWER * seconds} s"
             time.sleep(0.02)
         return list(self.calls)
 

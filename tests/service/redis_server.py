@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from patience import SLOWER
 
 
 def free_port() -> int:
@@ -49,7 +50,7 @@ class RedisServer:
         self._wait()
 
     def _wait(self, seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + SLOWER * seconds
         with self.client() as client:
             while True:
                 try:
@@ -80,7 +81,7 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """A plain client that answers in text and does not try again by itself."""
-        return redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=5, retry=None)
+        return redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=SLOWER * 5, retry=None)
 
     def __enter__(self) -> "RedisServer":
         self.start()

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import light
 import uvicorn
+from patience import SLOWER
 from pydantic import SecretStr
 
 from avatarlab.service import local
@@ -43,11 +44,13 @@ class Serving:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
-        assert self.listening.wait(60)
+        assert self.listening.wait(SLOWER * 60)
         if self.fault:
             raise self.fault
-        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
-        self.stranger = httpx.Client(base_url=self.url, timeout=30)
+        self.client = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=SLOWER * 30
+        )
+        self.stranger = httpx.Client(base_url=self.url, timeout=SLOWER * 30)
         return self
 
     def _run(self) -> None:
@@ -77,7 +80,7 @@ class Serving:
 
     def run(self, work):
         """The result of a coroutine in the server's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(SLOWER * 30)
 
     @property
     def avatars(self):
@@ -91,7 +94,7 @@ class Serving:
 
     def until(self, id: str, *states: str, seconds: float = 20) -> dict:
         """The avatar once it is in one of these states."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + SLOWER * seconds
         while (found := self.client.get(f"/avatars/{id}").json()).get("state") not in states:
             assert time.monotonic() < end, found
             time.sleep(0.02)

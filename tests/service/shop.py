@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from light import SECRET, LightWorker
+from patience import SLOWER
 from receiver import SECRET as SIGNING
 from receiver import Receiver
 from redis_server import RedisServer
@@ -22,10 +23,10 @@ QUICK = {"WORKER_LOCK_S": "4", "WORKER_STALLED_S": "1"}
 
 
 def until(true: Callable[[], object], seconds: float = 20, what: str = "") -> object:
-    """Poll until something is true and return it; fail after ``seconds``."""
-    end = time.monotonic() + seconds
+    """Poll until something is true and return it; fail after SLOWER times ``seconds``."""
+    end = time.monotonic() + SLOWER * seconds
     while not (found := true()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what or true}"
+        assert time.monotonic() < end, f"not within {SLOWER * seconds} s: {what or true}"
         time.sleep(0.03)
     return found
 

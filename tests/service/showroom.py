@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 from front import Front
+from patience import SLOWER
 
 from avatarlab.files import sha256
 from avatarlab.service.api import create
@@ -66,7 +67,7 @@ class Showroom:
 
     def __enter__(self) -> "Showroom":
         self._thread.start()
-        end = time.monotonic() + 20
+        end = time.monotonic() + SLOWER * 20
         while not self._server.started and time.monotonic() < end:
             time.sleep(0.02)
         port = self._server.servers[0].sockets[0].getsockname()[1]
@@ -85,7 +86,7 @@ class Showroom:
 
     def job(self) -> str:
         """Id of the job posted last, once one has come."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + SLOWER * 10
         while not self.queue.tickets and time.monotonic() < end:
             time.sleep(0.02)
         return [*self.queue.tickets][-1]
@@ -123,16 +124,19 @@ def write_results(folder: Path, body) -> Path:
     import numpy as np
     from PIL import Image
 
-    from avatarlab.body import Block, Person
+    from avatarlab.body import Block, MeasureUncertainty, Person, Uncertainty
     from avatarlab.export import write_glb
     from avatarlab.measure import measure
 
     mean = body.shape_prior("female")[0].numpy()
-    person = Person({"body": Block(mean, np.full_like(mean, -4))}, stature_m=1.63, sex="female")
+    blocks = {"body": Block(mean, np.full_like(mean, 0.02))}
     why = {"calf": "the legs are not in the picture", "ankle": "<b>the feet</b> are not in the picture"}
+    plain = measure(body, Person(blocks, stature_m=1.63)).measures
+    known = {name: MeasureUncertainty(one.interval, 1.0, (), why.get(name)) for name, one in plain.items()}
+    person = Person(blocks, stature_m=1.63, sex="female", uncertainty=Uncertainty(known))
     for definition in ("ansur", "iso8559"):
         name = "measurements.json" if definition == "ansur" else f"measurements_{definition}.json"
-        measure(body, person, definition, reasons=why).save(folder / name)
+        measure(body, person, definition).save(folder / name)
     write_glb(folder / "avatar.glb", body, person)
     views = [{"view": view, "iou": 0.97} for view in ("front", "side")]
     warnings = ["front view: <img src=x onerror=alert(1)> loose clothes suspected."]

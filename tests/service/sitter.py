@@ -8,7 +8,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from avatarlab.body import Body
@@ -26,9 +25,7 @@ MAKE, ARTIST, TURN, GPS, BODY_SERIAL = 271, 315, 274, 34853, 42033
 
 @cache
 def body():
-    """The open body, or a skip."""
-    if not OPEN_BODY.is_file():
-        pytest.skip("models/body/smplx_open.npz is not built; run `make repro`")
+    """The open body."""
     return Body.load(OPEN_BODY)
 
 

@@ -20,6 +20,7 @@ from string import Template
 
 import pytest
 from front import Front
+from patience import SLOWER
 
 from avatarlab import ROOT
 
@@ -96,7 +97,7 @@ class Swift:
     def start(self, seconds: float = 90) -> None:
         """Start, or start again on the same data; returns when it answers."""
         self.processes = [self._start(kind) for kind in self._ports]
-        until = time.monotonic() + seconds
+        until = time.monotonic() + SLOWER * seconds
         while not self._answers():
             dead = [process for process in self.processes if process.poll() is not None]
             if dead or time.monotonic() > until:

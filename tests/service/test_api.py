@@ -19,6 +19,7 @@ import uuid
 import httpx
 import light
 import pytest
+from patience import SLOWER
 from pydantic import SecretStr
 from redis_server import free_port
 from serving import JPEG, OTHER, PNG, TOKEN, Serving, kept, local_service, ran, settings_of
@@ -116,7 +117,7 @@ def test_a_failed_job_says_why_and_a_placeholder_too(service):
 def test_progress_is_told(service):
     id = service.post("seconds=0.5").json()["id"]
     assert service.until(id, "active")["state"] == "active"
-    end = time.monotonic() + 5
+    end = time.monotonic() + SLOWER * 5
     while (found := service.client.get(f"/avatars/{id}").json())["progress"] != {"stage": "fit", "percent": 50}:
         assert time.monotonic() < end and found["state"] == "active", found
     service.until(id, "completed")
@@ -149,7 +150,7 @@ def test_two_at_once_of_one_id_make_one_job(service):
             thread.join()
         assert [one.status_code for one in answers] == [202] * 4
         service.until(id, "completed")
-        end = time.monotonic() + 5
+        end = time.monotonic() + SLOWER * 5
         while len([key for key in stored(service, id) if key.startswith("photos/")]) != 1:
             assert time.monotonic() < end, stored(service, id)
             time.sleep(0.02)
@@ -225,7 +226,7 @@ def test_a_full_queue_is_503_with_an_estimate_and_health_stays_quick(service):
         refusal = service.post("full")
         assert refusal.status_code == 503 and 5 <= int(refusal.headers["retry-after"]) <= 7
         start = time.monotonic()
-        assert service.client.get("/healthz").json() == {"ok": True} and time.monotonic() - start < 0.5
+        assert service.client.get("/healthz").json() == {"ok": True} and time.monotonic() - start < SLOWER * 0.5
         for id in ids:
             service.until(id, "completed")
         assert service.post("after").status_code == 202
@@ -262,7 +263,9 @@ def test_a_gigabyte_is_refused_at_the_limit_while_it_streams(service, tmp_path):
         body = Endless(1 << 30)
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         free = os.statvfs("/tmp").f_bavail * os.statvfs("/tmp").f_frsize
-        door = http.client.HTTPConnection("127.0.0.1", service.settings.api_base_url.rsplit(":")[-1], timeout=30)
+        door = http.client.HTTPConnection(
+            "127.0.0.1", service.settings.api_base_url.rsplit(":")[-1], timeout=SLOWER * 30
+        )
         door.putrequest("POST", "/avatars")
         for name, value in {
             "Authorization": f"Bearer {TOKEN}",
@@ -283,7 +286,7 @@ def test_a_gigabyte_is_refused_at_the_limit_while_it_streams(service, tmp_path):
     assert os.statvfs("/tmp").f_bavail * os.statvfs("/tmp").f_frsize > free - 30_000_000
 
 
-def raw(service, *lines: str, body: bytes = b"", seconds: float = 5) -> bytes:
+def raw(service, *lines: str, body: bytes = b"", seconds: float = SLOWER * 5) -> bytes:
     """What the server answers to these bytes until it closes or nothing more comes."""
     with socket.create_connection(("127.0.0.1", int(service.url.rsplit(":")[-1])), timeout=seconds) as door:
         door.sendall("\r\n".join([*lines, "Host: 127.0.0.1", "", ""]).encode("latin-1") + body)
@@ -299,7 +302,7 @@ def test_a_declared_gigabyte_is_refused_before_it_is_sent(service):
     with kept(middleware, "LINGER_S", 0.2):
         found = raw(service, "POST /avatars HTTP/1.1", f"Authorization: Bearer {TOKEN}", "Content-Length: 1000000000",
                     "Content-Type: multipart/form-data; boundary=x", "Expect: 100-continue")  # fmt: skip
-    assert found.startswith(b"HTTP/1.1 413") and time.monotonic() - start < 3
+    assert found.startswith(b"HTTP/1.1 413") and time.monotonic() - start < SLOWER * 3
 
 
 def test_without_a_token_nothing_of_a_body_is_read(service):
@@ -362,7 +365,7 @@ def moody(service):
 
 
 def until_stored(service, id, count):
-    end = time.monotonic() + 5
+    end = time.monotonic() + SLOWER * 5
     while len(found := [key for key in stored(service, id) if key.startswith("photos/")]) != count:
         assert time.monotonic() < end, found
         time.sleep(0.02)
@@ -649,7 +652,7 @@ def test_it_says_in_one_line_why_it_does_not_start(tmp_path, monkeypatch, env, w
 
 
 def test_without_tokens_uvicorn_ends_with_that_line(tmp_path):
-    text, _ = (process := started(tmp_path, "--port", "0")).communicate(timeout=60)
+    text, _ = (process := started(tmp_path, "--port", "0")).communicate(timeout=SLOWER * 60)
     errors = [line for line in text.splitlines() if "ERROR" in line and "Exiting" not in line]
     assert process.returncode != 0 and len(errors) == 1 and "API_TOKENS is not set" in errors[0], text
     assert "Traceback" not in text
@@ -662,7 +665,7 @@ def test_it_starts_without_servers_logs_no_token_and_ends_at_once(tmp_path):
         tmp_path, "--port", str(port), API_TOKENS=TOKEN, S3_ACCESS_KEY="a", S3_SECRET_KEY="b", **servers
     )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + SLOWER * 30
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
         ) as client:
@@ -675,7 +678,7 @@ def test_it_starts_without_servers_logs_no_token_and_ends_at_once(tmp_path):
                     time.sleep(0.05)
             assert client.get(f"/avatars/{uuid.uuid4()}").status_code == 503
         process.send_signal(signal.SIGTERM)
-        text, _ = process.communicate(timeout=10)
+        text, _ = process.communicate(timeout=SLOWER * 10)
     finally:
         process.kill()
     assert "/avatars/" in text and "Traceback" not in text
@@ -685,7 +688,7 @@ def test_it_starts_without_servers_logs_no_token_and_ends_at_once(tmp_path):
 
 def test_it_holds_no_model():
     code = "import sys, avatarlab.service.api, avatarlab.service.local; print({'torch', 'mediapipe', 'cv2'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SLOWER * 60)
     assert done.stdout.strip() == "set()", done
 
 

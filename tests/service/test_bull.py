@@ -7,6 +7,7 @@ import uuid
 
 import bullmq
 import pytest
+from patience import SLOWER
 from redis_server import free_port
 
 from avatarlab.errors import InputError
@@ -67,7 +68,7 @@ async def worked(settings, process) -> None:
     for event in ("completed", "failed"):
         worker.on(event, lambda *_: ended.set())
     running = asyncio.create_task(worker.run())
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), SLOWER * 10)
     worker.closing = True
     await running
     await worker.close()
@@ -96,7 +97,7 @@ def test_a_ticket_tells_state_reason_progress_and_time(settings):
     (waiting, active, done, failed, strange, unknown), counts = told(settings, story)
     assert (waiting.state, waiting.job, waiting.progress, waiting.seconds) == ("waiting", JOB, None, None)
     assert (active.state, active.progress.percent, active.tries) == ("active", 40, 1)
-    assert done.state == "completed" and 0.04 < done.seconds < 5 and done.reason is None
+    assert done.state == "completed" and 0.04 < done.seconds < SLOWER * 5 and done.reason is None
     assert (failed.state, failed.reason) == ("failed", "no person")
     assert (strange.state, strange.job, unknown) == ("waiting", None, None)
     assert counts == {"waiting": 1, "active": 0, "delayed": 0, "completed": 1, "failed": 1}
@@ -169,14 +170,14 @@ async def unavailable_s(settings, call) -> float:
 def test_a_redis_that_is_away_is_said_to_be_within_a_second(tmp_path):
     settings = Settings(redis_url=f"redis://127.0.0.1:{free_port()}/0")
     for name, call in CALLS.items():
-        assert asyncio.run(unavailable_s(settings, call)) < 1, name
+        assert asyncio.run(unavailable_s(settings, call)) < SLOWER * 1, name
 
 
 def test_a_redis_that_is_frozen_is_not_waited_for(settings, redis_server, monkeypatch):
     monkeypatch.setattr(bull, "ANSWER_S", 0.2)
     redis_server.process.send_signal(signal.SIGSTOP)
     try:
-        assert asyncio.run(unavailable_s(settings, CALLS["find"])) < 1
+        assert asyncio.run(unavailable_s(settings, CALLS["find"])) < SLOWER * 1
     finally:
         redis_server.process.send_signal(signal.SIGCONT)
     told(settings, lambda queue: queue.ready())

@@ -14,7 +14,6 @@ import pytest
 from chaos import LIMIT_S, WANTED_S, Chaos, Moody
 from redis_server import RedisServer
 
-from avatarlab import ROOT
 from avatarlab.export.reread import Glb
 from avatarlab.files import sha256
 from avatarlab.service.jobs import MANIFEST, Manifest, result_key
@@ -27,8 +26,6 @@ NAMES = {
 @pytest.fixture(scope="module")
 def ran(swift, tmp_path_factory):
     """The run, stopped; everything that it left behind can be looked at."""
-    if not (ROOT / "models" / "body" / "smplx_open.npz").exists():
-        pytest.skip("models/body/smplx_open.npz is not there; run `dvc repro body`")
     folder = tmp_path_factory.mktemp("chaos")
     chance = random.Random(int(os.environ.get("CHAOS_SEED", "5")))
     (folder / "redis").mkdir()

@@ -10,6 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 import redis.exceptions
 from bullmq import DelayedError
+from patience import SLOWER
 
 from avatarlab.service.bull import OPTIONS, REMOVE, BullQueue
 from avatarlab.service.desk import GIVE_UP_WAITS, STACKS, Desk, _mend, _surroundings
@@ -109,7 +110,7 @@ def ended(redis_server, processor, **options):
     settings = Settings(
         _env_file=None, redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}", lock_s=2, stalled_s=1
     )
-    return asyncio.run(asyncio.wait_for(_ended(settings, processor, **options), 20))
+    return asyncio.run(asyncio.wait_for(_ended(settings, processor, **options), SLOWER * 20))
 
 
 def test_a_job_that_is_done_does_not_fail_because_noting_so_did(redis_server):

@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from patience import SLOWER
 
 from avatarlab.service import health
 from avatarlab.service.health import Health
@@ -31,12 +32,12 @@ def test_it_answers_over_http_and_lets_go_of_its_port():
     one = Health()
     port = one.serve("127.0.0.1", 0)
     where = f"http://127.0.0.1:{port}"
-    with urllib.request.urlopen(f"{where}/metrics?x=1", timeout=5) as answer:
+    with urllib.request.urlopen(f"{where}/metrics?x=1", timeout=SLOWER * 5) as answer:
         assert b"avatar_jobs_active" in answer.read() and answer.headers["content-type"].startswith("text/plain")
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"{where}/secret", timeout=5)
+        urllib.request.urlopen(f"{where}/secret", timeout=SLOWER * 5)
     with pytest.raises(OSError):
         Health().serve("127.0.0.1", port)
     one.close()
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"{where}/healthz", timeout=5)
+        urllib.request.urlopen(f"{where}/healthz", timeout=SLOWER * 5)

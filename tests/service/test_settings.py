@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import SLOWER
 
 from avatarlab import ROOT
 from avatarlab.errors import InputError
@@ -136,5 +137,7 @@ def test_the_published_table_is_the_settings():
 
 def test_it_can_be_printed_without_anything_else():
     words = [sys.executable, "-m", "avatarlab.service.settings"]
-    done = subprocess.run(words, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=60)
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=SLOWER * 60
+    )
     assert done.returncode == 0 and done.stdout == table()

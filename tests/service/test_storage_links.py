@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from front import Front
+from patience import SLOWER
 
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import FolderStorage, open_storage
@@ -36,7 +37,7 @@ def folder(tmp_path):
 def get(url: str) -> tuple[int, bytes, dict]:
     """Status, body and headers."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=SLOWER * 10) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -84,7 +85,7 @@ def test_a_wrong_secret_signs_nothing(bucket, fields):
 def test_a_bucket_link_ends(bucket):
     link = bucket.link("avatars/1/avatar.glb", 2)
     assert get(link)[0] == 200
-    until = time.monotonic() + 8
+    until = time.monotonic() + SLOWER * 8
     while (status := get(link)[0]) == 200 and time.monotonic() < until:
         time.sleep(0.2)
     assert status == 403

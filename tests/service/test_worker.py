@@ -10,6 +10,7 @@ import uuid
 
 import pytest
 from light import LightWorker
+from patience import SLOWER
 from producer import produce
 from receiver import Receiver
 from redis_server import RedisServer, free_port
@@ -183,7 +184,7 @@ def test_the_log_names_ids_but_no_people_and_no_secrets(shop):
 
 def get(port: int, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=SLOWER * 5) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -229,7 +230,7 @@ def test_wrong_settings_are_one_clear_line_without_secrets(tmp_path, redis_serve
         workers[name] = LightWorker(tmp_path / name, **({"REDIS_URL": redis_server.url} | storage | env))
     try:
         for name, (_, status, text) in wrong.items():
-            assert workers[name].process.wait(30) == status, name
+            assert workers[name].process.wait(SLOWER * 30) == status, name
             lines = [one for one in workers[name].log.read_text().splitlines() if "event=" not in one]
             assert len(lines) == 1 and text in lines[0] and "ter22" not in lines[0], (name, lines)
     finally:
@@ -244,7 +245,7 @@ def test_a_redis_that_refuses_us_is_a_wrong_setting(tmp_path):
         env = {"REDIS_URL": url, "LIGHT_FOLDER": str(tmp_path / "storage")}
         worker = LightWorker(tmp_path, **env)
         try:
-            assert worker.process.wait(20) == 2 and worker.says("Redis refuses this user or password")
+            assert worker.process.wait(SLOWER * 20) == 2 and worker.says("Redis refuses this user or password")
             assert not worker.says("wrongone")
         finally:
             worker.kill()
@@ -258,7 +259,7 @@ def test_a_forgetful_redis_is_warned_of_and_ctrl_c_ends_like_sigterm(shop):
         client.config_set("maxmemory-policy", "noeviction")
     assert worker.says("event=redis.forgetful")
     worker.signal(signal.SIGINT)
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(SLOWER * 20) == 0
 
 
 def test_the_parent_imports_no_model():

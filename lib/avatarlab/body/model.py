@@ -15,13 +15,14 @@ from avatarlab.body import smplx_file
 from avatarlab.body.layout import JOINT_NAMES, LANDMARKS, PARENTS, PARTS, parts_from_weights
 from avatarlab.body.skinning import Chain, Offsets, Points, Skin
 from avatarlab.errors import InputError
-from avatarlab.facts import SEXES
 from avatarlab.files import sha256
 from avatarlab.shapes import expect
+from avatarlab.subject import SEXES
 
 log = logging.getLogger(__name__)
 
-OPEN_BODY = ROOT / "models" / "body" / "smplx_open.npz"
+OPEN_BODY = ROOT / "models" / "pretrained" / "smplx_open.npz"
+"""The published open body: the same on every machine. Stage ``10_body`` makes it anew and compares."""
 LICENSED = ROOT / "models" / "licensed"
 PLAIN_PRIOR = 10
 """Shape components of the prior N(0, I) when a file has none of its own: SMPL-X's first ten are whitened scores."""
@@ -40,7 +41,8 @@ class Body(nn.Module):
 
     Attributes: template (V, 3) m, faces (F, 3), weights (V, 55), joint_regressor (55, V), part (V,) labels into
     ``parts``, uv (T, 2), uv_faces (F, 3), parents (55,), joint_names, landmarks (name -> vertex), expression_names,
-    skin_count (vertices from here on are joint markers that no face uses), header, sha256 of the file.
+    skin_count (vertices from here on are joint markers that no face uses), header, sha256 of the file, bases: sha256 by
+    name of what coefficients and vertex numbers refer to (``smplx_file.bases``).
     """
 
     joint_names = JOINT_NAMES
@@ -48,7 +50,7 @@ class Body(nn.Module):
     def __init__(self, arrays: dict[str, np.ndarray], header: dict | None = None, sha256: str = ""):
         """arrays as in the file (see ``smplx_file.REQUIRED`` and ``OPTIONAL``), already read and checked."""
         super().__init__()
-        self.header, self.sha256 = header or {}, sha256
+        self.header, self.sha256, self.bases = header or {}, sha256, smplx_file.bases(arrays)
         count = len(arrays["v_template"])
         self.skin_count = self.header.get("skin_vertices", count)
         self.landmarks = dict(self.header.get("landmarks", {k: v for k, v in LANDMARKS.items() if v < count}))
@@ -64,7 +66,7 @@ class Body(nn.Module):
         """Load a body file; any trouble with it raises InputError.
 
         Search order: ``path``; the environment variable AVATARLAB_BODY; ``models/licensed/smplx*.npz`` (a NEUTRAL
-        one first, then by name); ``models/body/smplx_open.npz``, which stage ``10_body`` makes.
+        one first, then by name); ``models/pretrained/smplx_open.npz``, the published open body.
         """
         path = find(path)
         arrays, header = smplx_file.read(path)
@@ -205,6 +207,6 @@ def find(path: str | Path | None = None) -> Path:
     found = [p for p in (*licensed, OPEN_BODY) if p.is_file()]
     if not found:
         raise InputError(
-            f"{OPEN_BODY}: no such file; make it with `make repro` (stage 10_body) or name a body file."
+            f"{OPEN_BODY}: no such file; it is part of every checkout (git checkout models/pretrained), or name a body file."
         )
     return found[0]

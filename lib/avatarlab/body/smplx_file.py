@@ -1,10 +1,11 @@
 """Reading and checking a file of SMPL-X layout; nothing here knows which body it is."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from avatarlab.body.layout import BETA_SLOTS, EXPRESSION_SLOTS, JOINT_NAMES, PARENTS, POSE_FEATURES
+from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS, EXPRESSION_SLOTS, JOINT_NAMES, PARENTS, POSE_FEATURES
 from avatarlab.errors import InputError
 from avatarlab.files import read_npz
 from avatarlab.shapes import expect
@@ -63,6 +64,42 @@ def slots(columns: int) -> tuple[int, int]:
     if columns == 20:
         return 10, 10
     raise ValueError(f"shapedirs: got {columns} columns, expected 400 (300 shape, 100 expression) or 20 (10, 10).")
+
+
+def bases(arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """Return the sha256 of each basis of a body file: what coefficients and vertex numbers refer to.
+
+    ``topology`` faces; ``skeleton`` joint regressor and skin weights; each identity block of ``layout.BLOCK_SLOTS`` that has
+    components, and ``expression``: topology and components, of ``body`` also the template. A basis that is added
+    leaves the others' as they are, so nothing made on them is orphaned.
+    """
+    shape, expression = np.split(arrays["shapedirs"], [slots(arrays["shapedirs"].shape[2])[0]], axis=2)
+    faces = arrays["f"].astype(np.int64)
+    parts = {
+        "topology": (faces,),
+        "skeleton": (arrays["J_regressor"], arrays["weights"]),
+        "expression": (faces, _used(expression)),
+    }
+    for name, (start, stop) in BLOCK_SLOTS.items():
+        used = _used(shape[:, :, start:stop])
+        if used.shape[2]:
+            parts[name] = (faces, used) if name != "body" else (faces, used, arrays["v_template"])
+    return {name: _digest(some) for name, some in parts.items()}
+
+
+def _used(directions: np.ndarray) -> np.ndarray:
+    """Return components (V, 3, S) up to the last that moves anything."""
+    moving = np.flatnonzero(directions.any(axis=(0, 1)))
+    return directions[:, :, : moving[-1] + 1 if len(moving) else 0]
+
+
+def _digest(arrays: tuple[np.ndarray, ...]) -> str:
+    """Return the sha256 of arrays by value: little-endian float32 or int64, whatever type the file has them in."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        kind = "<i8" if array.dtype.kind in "iu" else "<f4"
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array, kind).tobytes())
+    return digest.hexdigest()
 
 
 def _parents(arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -128,7 +128,7 @@ def _animated(given: argparse.Namespace) -> str:
         number("--film-fps", given.film_fps, 1, 60, "frames a second, or 0 for no film")
     body = Body.load(given.body)
     figure = Figure.of(body)
-    person = Person.load(given.person, body.sha256) if given.person else Person({}, figure.stature)
+    person = Person.load(given.person, body) if given.person else Person({}, figure.stature)
     facts = [None if x is None else x / 100 for x in (given.stature_cm, given.floor_cm)]
     model = predictor(given.model, given.split, given.weights, figure)
     session = held(given.recording, model, figure, *facts, given.tpose)

@@ -17,7 +17,7 @@ from avatarlab.body import poses
 from avatarlab.errors import InputError
 from avatarlab.files import read_npz, write_npz
 
-SCHEMA = "avatarlab.lod/1"
+SCHEMA = "avatarlab.lod/2"
 TRIANGLES = 9_900
 HEAD_GAIN, HAND_GAIN = 1.5, 1.15
 """How much larger head and hands are while vertices are chosen: what matters there is smaller than elsewhere."""
@@ -28,13 +28,14 @@ _PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Lod:
-    """Vertices ``keep`` (K,) of the full body, ``faces`` (F, 3) into ``keep``, ``uv`` (T, 2), ``uv_faces`` (F, 3)."""
+    """Vertices ``keep`` (K,) of the full body, ``faces`` (F, 3) into ``keep``, ``uv`` (T, 2), ``uv_faces`` (F, 3);
+    ``topology``: sha256 of the faces that they were chosen of (``Body.bases``)."""
 
     keep: np.ndarray
     faces: np.ndarray
     uv: np.ndarray
     uv_faces: np.ndarray
-    body_sha256: str
+    topology: str
 
     @property
     def has_uv(self) -> bool:
@@ -44,17 +45,17 @@ class Lod:
     def save(self, path: str | Path) -> None:
         """Write one npz with a JSON header."""
         arrays = {"keep": self.keep, "faces": self.faces, "uv": self.uv, "uv_faces": self.uv_faces}
-        write_npz(path, arrays, {"schema": SCHEMA, "body_sha256": self.body_sha256})
+        write_npz(path, arrays, {"schema": SCHEMA, "topology": self.topology})
 
     @classmethod
     def load(cls, path: str | Path, body) -> "Lod":
-        """Read what ``save`` wrote; refuse one made for another body file."""
+        """Read what ``save`` wrote; refuse one made for a body of other vertices or faces."""
         arrays, header = read_npz(path)
         if header.get("schema") != SCHEMA:
             raise InputError(f"{path}: not a level of detail ({SCHEMA}); run stage export to make one.")
-        if header["body_sha256"] != body.sha256:
-            raise InputError(f"{path}: made for another body file; run stage export again.")
-        return cls(**arrays, body_sha256=header["body_sha256"])
+        if header.get("topology") != body.bases["topology"]:
+            raise InputError(f"{path}: made for a body of other vertices or faces; run stage export again.")
+        return cls(**arrays, topology=header["topology"])
 
 
 def whole_body(body) -> Lod:
@@ -63,7 +64,7 @@ def whole_body(body) -> Lod:
     if len(body.uv_faces) != len(faces):
         return _without_uv(np.arange(body.skin_count), faces, body)
     uv, uv_faces = np.asarray(body.uv, dtype=np.float32), np.asarray(body.uv_faces)
-    return Lod(np.arange(body.skin_count), faces, uv, uv_faces, body.sha256)
+    return Lod(np.arange(body.skin_count), faces, uv, uv_faces, body.bases["topology"])
 
 
 def reduce_body(
@@ -94,12 +95,12 @@ def reduce_body(
         return _without_uv(keep, local, body)
     full_uv, full_uv_faces = np.asarray(body.uv, np.float64), np.asarray(body.uv_faces)
     uv, uv_faces = _transfer_uv(points, kept_faces, faces, full_uv, full_uv_faces)
-    return Lod(keep, local, uv, uv_faces, body.sha256)
+    return Lod(keep, local, uv, uv_faces, body.bases["topology"])
 
 
 def _without_uv(keep: np.ndarray, faces: np.ndarray, body) -> Lod:
     """A body file without texture coordinates: all corners share one."""
-    return Lod(keep, faces, np.zeros((1, 2), np.float32), np.zeros_like(faces), body.sha256)
+    return Lod(keep, faces, np.zeros((1, 2), np.float32), np.zeros_like(faces), body.bases["topology"])
 
 
 def distances(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, candidates: int = 12) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from avatarlab.errors import InputError
 from avatarlab.export.lod import Lod
-from avatarlab.render.picture import to_linear
+from avatarlab.render.picture import to_linear, to_srgb
 
 EYES = ("l_eye", "r_eye")
 """Names of the body parts that are eyeballs."""
@@ -54,12 +54,13 @@ def _material(name: str, factor: np.ndarray, roughness: float, textured: bool) -
 
 
 def skin_tone(person, srgb=None) -> np.ndarray:
-    """Skin colour (3,) sRGB 0..1: the one given, else the person's ``state['skin_srgb']``, else a neutral one.
+    """Skin colour (3,) sRGB 0..1: the one given, else the mean of the person's block "skin", else a neutral one.
 
     A fit leaves there what it takes for the skin's own colour, the photo's light partly taken off (``photo.tone``): a
     viewer's lamps then light it once, not twice.
     """
-    tone = np.asarray(person.state.get("skin_srgb", NEUTRAL_SKIN_SRGB) if srgb is None else srgb, dtype=np.float64)
+    own = person.blocks["skin"].mean if "skin" in person.blocks else NEUTRAL_SKIN_SRGB
+    tone = np.asarray(own if srgb is None else srgb, dtype=np.float64)
     if tone.shape != (3,) or not ((tone >= 0) & (tone <= 1)).all():
         raise InputError(
             f"skin_srgb: got {tone.tolist()}, expected three numbers 0 to 1 (divide 8-bit values by 255)."
@@ -87,6 +88,14 @@ def paint(body, lod: Lod, positions: np.ndarray) -> np.ndarray:
         angle = _gaze_angle_deg(positions[ball])
         colors[ball[angle < _IRIS_DEG]] = _linear(IRIS_SRGB)
         colors[ball[angle < _PUPIL_DEG]] = _linear(PUPIL_SRGB)
+    return colors
+
+
+def vertex_colors(body, lod: Lod, positions: np.ndarray, tone: np.ndarray) -> np.ndarray:
+    """Colours (K, 3) sRGB of the vertices at ``positions`` (K, 3) m: ``tone`` the skin, eyes and tongue as ``paint``."""
+    painted = np.unique(lod.faces[eye_faces(body, lod) | tongue_faces(body, lod)])
+    colors = np.tile(np.asarray(tone, dtype=np.float64), (len(positions), 1))
+    colors[painted] = to_srgb(torch.as_tensor(paint(body, lod, positions)[painted])).numpy()
     return colors
 
 

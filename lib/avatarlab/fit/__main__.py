@@ -19,10 +19,11 @@ from pathlib import Path
 
 from avatarlab.body.model import find
 from avatarlab.errors import InputError, number
+from avatarlab.fit.cases import FACTS
 from avatarlab.fit.cluster import AUTO
 from avatarlab.fit.folder import Fate, Settings, fates
 from avatarlab.fit.outside import KINDS
-from avatarlab.fit.roster import FACTS, entries
+from avatarlab.fit.roster import entries
 from avatarlab.fit.sheet import write_results, write_sheet
 from avatarlab.measure import DEFINITIONS
 from avatarlab.weights import WHICH

@@ -15,13 +15,12 @@ from avatarlab.fit.posterior import NAME, STAGE, Estimate, Posterior, plain
 from avatarlab.fit.readings import Readings, read
 from avatarlab.fit.shape import Stature, to_stature
 from avatarlab.measure import MEASURES
-from avatarlab.measure.volume import weight_kg as weight_of
+from avatarlab.measure.volume import weight_kg
 from avatarlab.photo.observation import CAPTURES
+from avatarlab.subject import Subject
 
 log = logging.getLogger(__name__)
 
-LEARNED_ON = "avatarlab open body"
-"""Name of the body that posteriors are learned on; another's mesh reads differently."""
 PRIOR_SHARE = 0.05
 """Share of the population's covariance blended into the fit's: a Laplace covariance is too sure of itself."""
 VOLUME_SHARE = 0.03
@@ -65,21 +64,22 @@ def _spread(slope: Tensor, covariance: Tensor) -> dict[str, float]:
 
 def learned(body: Body, weights: str) -> Posterior | None:
     """The posterior for a body, or None where the body is another or nothing was learned yet; damage is an InputError."""
-    if body.header.get("name") != LEARNED_ON:
-        log.info("posterior: learned on the %s, not on this body; the fit's own spread is given", LEARNED_ON)
-        return None
     if not disk.find(NAME, STAGE, weights).is_file():
         log.info("posterior: nothing learned yet; the fit's own spread is given")
         return None
-    return Posterior.load(weights)
+    posterior = Posterior.load(weights)
+    if other := disk.foreign(posterior.card, body.bases):
+        log.info("posterior: learned on a body of another %s; the fit's own spread is given", " and ".join(other))
+        return None
+    return posterior
 
 
-def concluded(found: Found, weight_kg: float | None, sex: str, posterior: Posterior | None) -> Concluded:
+def concluded(found: Found, subject: Subject, posterior: Posterior | None) -> Concluded:
     """Estimate the tapes and move the body on to them; without a posterior, the mesh and its Laplace spread speak."""
-    readings, stature_m = readings_of(found), found.search.stature_m
+    readings = readings_of(found)
     if posterior is None or not posterior.knows(readings):
-        return _by_mesh(found, readings, weight_kg)
-    estimate = posterior(readings, stature_m, weight_kg, sex)
+        return _by_mesh(found, readings, subject)
+    estimate = posterior(readings, subject)
     spread = torch.from_numpy(estimate.covariance)
     loose = found.covariance + PRIOR_SHARE * found.before
     return Concluded(
@@ -87,27 +87,28 @@ def concluded(found: Found, weight_kg: float | None, sex: str, posterior: Poster
     )
 
 
-def _by_mesh(found: Found, readings: Readings, weight_kg: float | None) -> Concluded:
+def _by_mesh(found: Found, readings: Readings, subject: Subject) -> Concluded:
     """The fit as it is; a known weight moves the volume, as far as the fit is unsure of it."""
     body, betas, covariance = found.search.body, found.state.betas, found.covariance
-    if weight_kg is not None:
-        betas, covariance = weighed(body, betas, covariance, weight_kg, found.search.stature_m)
+    if subject.weight_kg is not None:
+        betas, covariance = weighed(body, betas, covariance, subject)
         readings = replace(readings, value=read(body, betas))
-    estimate = plain(readings, found.search.stature_m)
+    estimate = plain(readings, subject.stature_m)
     return Concluded(readings, estimate, Nudged(betas, covariance, dict.fromkeys(MEASURES, 0.0)))
 
 
-def weighed(
-    body: Body, betas: Tensor, covariance: Tensor, weight_kg: float, stature_m: float
-) -> tuple[Tensor, Tensor]:
-    """betas (S,) and covariance (S, S) once the volume is that of ``weight_kg``, to VOLUME_SHARE; stature exact."""
+def weighed(body: Body, betas: Tensor, covariance: Tensor, subject: Subject) -> tuple[Tensor, Tensor]:
+    """betas (S,) and covariance (S, S) once the volume is that of the subject's weight, to VOLUME_SHARE; stature exact."""
     known = standing(body, len(betas))
     moving = betas.detach().clone().requires_grad_()
-    kg = weight_of(body, known.vertices(moving)[0])
+    kg = weight_kg(body, known.vertices(moving)[0])
     slope = torch.autograd.grad(kg, moving)[0].double()
-    gain = covariance @ slope / (slope @ covariance @ slope + (VOLUME_SHARE * weight_kg) ** 2)
-    moved = betas + (gain * (weight_kg - float(kg.detach()))).float()
+    gain = covariance @ slope / (slope @ covariance @ slope + (VOLUME_SHARE * subject.weight_kg) ** 2)
+    moved = betas + (gain * (subject.weight_kg - float(kg.detach()))).float()
     moved = to_stature(
-        moved, Stature(body), stature_m, covariance + STATURE_SLACK_M**2 * torch.eye(len(betas), dtype=DOUBLE)
+        moved,
+        Stature(body),
+        subject.stature_m,
+        covariance + STATURE_SLACK_M**2 * torch.eye(len(betas), dtype=DOUBLE),
     )
     return moved, covariance - torch.outer(gain, slope @ covariance)

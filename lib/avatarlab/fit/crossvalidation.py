@@ -58,24 +58,31 @@ def _answers(some: Sequence[Record], asked: Sequence[Record]):
 
 def _population(one: Record, weighed: bool) -> list[float]:
     """What stature (and weight) alone say of the 15 tapes, m."""
-    _, mean, _ = before(one.stature_m, one.weight_kg if weighed else None, one.sex)
+    _, mean, _ = before(one.told(weighed))
     return [mean[people(one.sex)[0].index(name)] for name in TAPES]
 
 
 def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
-    answer = model(one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+    answer = model(one.readings, one.told(weighed))
     return [answer.value_m[name] for name in TAPES]
 
 
 def card_of(
-    records: Sequence[Record], source: str, parameters: Mapping, table: Sequence[Score], commit: str
+    records: Sequence[Record],
+    source: str,
+    parameters: Mapping,
+    table: Sequence[Score],
+    commit: str,
+    bases: Mapping,
 ) -> dict:
-    """The card of a posterior: whom it was learned from, how, and how far off it is on people left out."""
+    """The card of a posterior: whom it was learned from, how, and how far off it is on people left out; of ``bases``
+    (``Body.bases``) it names the one that was searched."""
     counts = Counter((one.split, one.readings.capture, one.readings.inputs) for one in records)
     return {
         "data": {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
         "parameters": dict(parameters),
         "commit": commit,
         "metrics": {"cross_validation": [asdict(one) for one in table]},
+        "bases": {"body": bases["body"]},
         "licence": "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
     }

@@ -2,29 +2,30 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import torch
 from torch import Tensor
 
 from avatarlab.body import Block, Body, Person, poses
 from avatarlab.errors import InputError, number
-from avatarlab.facts import ON_FAILURE, STATURE_CM, check_person
-from avatarlab.fit import shape
+from avatarlab.fit import shape, uncertainty
 from avatarlab.fit.conclusion import Concluded, concluded, learned
 from avatarlab.fit.found import REACHES_M, Found, search
 from avatarlab.fit.guess import Guess
-from avatarlab.fit.quality import Quality, judged, tape_sd_cm
+from avatarlab.fit.quality import Quality, judged
 from avatarlab.fit.readings import Readings
 from avatarlab.lab.parallel import one_thread
 from avatarlab.photo import Observation
 from avatarlab.photo.tone import Tone, tone
 from avatarlab.render import Camera
+from avatarlab.subject import ON_FAILURE, Subject
 
 log = logging.getLogger(__name__)
 
-AVERAGE = "no body fits the photos; this would be the population's average"
 PLACEHOLDER = "This is a placeholder: the population's average body of this stature, not the person in the photo."
 
 
@@ -59,12 +60,26 @@ class FitResult:
     readings: Readings | None = None
 
 
+def _told_singly(fit: Callable[..., FitResult]) -> Callable[..., FitResult]:
+    """Let ``fit`` take stature_m, weight_kg and sex instead of a Subject, as it did before, with a warning."""
+
+    @wraps(fit)
+    def warned(observations, *args, **given):
+        told = {name: given.pop(name) for name in ("stature_m", "weight_kg", "sex") if name in given}
+        if told:
+            said = "fit: stature_m, weight_kg and sex are deprecated; pass subject=Subject(...)."
+            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            given["subject"] = Subject(**told)
+        return fit(observations, *args, **given)
+
+    return warned
+
+
+@_told_singly
 def fit(
     observations: Observation | Sequence[Observation],
-    stature_m: float,
+    subject: Subject,
     body: Body,
-    weight_kg: float | None = None,
-    sex: str = "unknown",
     seed: int = 7,
     on_failure: str = "fail",
     progress: Callable[[Progress], None] | None = None,
@@ -74,23 +89,21 @@ def fit(
 ) -> FitResult:
     """Fit the body to one observation, or to two of the same person (front and side), with a known stature.
 
-    stature_m 1.0 to 2.5, held to 0.1 mm; weight_kg 20 to 300 is optional and touches the posterior, not the search;
-    sex male, female or unknown chooses the prior, unknown that of both together. ``seed`` draws the shape's starts;
-    same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, of network and posterior.
+    The subject's stature is held to 0.1 mm; the weight is optional and touches the posterior, not the search; the sex
+    chooses the prior, unknown that of both together; clothes count as the observations say. ``seed`` draws the shape's
+    starts; same input, same result, bit by bit (one thread). ``weights``: pretrained or trained, of network and posterior.
     ``on_failure``: "fail" raises FitError, "placeholder" returns the population's mean of that stature, marked.
     ``steps`` of outline fitting (at least 1); fewer are faster and coarser. ``guess``: a Guess to start from,
     "starts" for several starts, "network" for the network's, None for the network's where it is the better start and its
     weights are there (``guess.given``), else several starts.
     """
-    observations = _checked(observations, stature_m, weight_kg, sex, on_failure, steps)
+    observations = _checked(observations, subject, on_failure, steps)
     posterior = learned(body, weights)
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
         with one_thread():
-            found = search(
-                observations, float(stature_m), body, sex, seed, guess, _heard(progress), steps, weights
-            )
-            result = _result(found, concluded(found, weight_kg, sex, posterior), sex, weight_kg)
+            found = search(observations, subject, body, seed, guess, _heard(progress), steps, weights)
+            result = _result(found, concluded(found, subject, posterior), subject)
         if result.quality.usable:
             return result
         quality, reasons = result.quality, result.quality.reasons
@@ -98,54 +111,47 @@ def fit(
     if on_failure == "fail":
         names = ", ".join(observation.name for observation in observations)
         raise FitError(f"{names}: no body fits. {sentence}", quality)
-    return replaced(body, stature_m, sex, sentence, quality)
+    return replaced(body, subject, sentence, quality)
 
 
-def replaced(body: Body, stature_m: float, sex: str, reason: str, quality: Quality | None = None) -> FitResult:
+def replaced(body: Body, subject: Subject, reason: str, quality: Quality | None = None) -> FitResult:
     """A placeholder and the report that says so, with ``reason`` and what the failed fit (None: none begun) knew."""
     log.warning("no body fits, a placeholder is given out: %s", reason)
-    person = placeholder(body, stature_m, sex)
-    covariance = torch.tensor(person.state["body_covariance"]).double()
-    spread = tape_sd_cm(body, person.betas()[: len(covariance)], covariance)
+    person = placeholder(body, subject)
+    known = person.uncertainty.measures
     report = Quality(
-        quality.views if quality else (), 0.0, 0.0, spread, tuple(name for name in spread if name != "stature"),
+        quality.views if quality else (), 0.0, 0.0, {name: one.sd_cm for name, one in known.items()},
+        tuple(name for name in known if name != "stature"),
         (PLACEHOLDER, *(quality.warnings if quality else ())), quality.reasons if quality else (reason,), False, True,
-        withheld={name: AVERAGE for name in spread if name != "stature"},
+        withheld={name: one.withheld for name, one in known.items() if one.withheld},
     )  # fmt: skip
     return FitResult(person, report)
 
 
-def placeholder(body: Body, stature_m: float, sex: str = "unknown") -> Person:
-    """The population's mean body of that stature and sex, marked as placeholder."""
-    _check_metres(stature_m, None, sex)
-    prior, stature = shape.prior(body, sex), shape.Stature(body)
-    betas = shape.to_stature(prior.mean.float(), stature, float(stature_m), prior.covariance)
+def placeholder(body: Body, subject: Subject) -> Person:
+    """The population's mean body of the subject's stature and sex, marked as placeholder; all its tapes but stature
+    withheld."""
+    prior, stature = shape.prior(body, subject.sex), shape.Stature(body)
+    betas = shape.to_stature(prior.mean.float(), stature, subject.stature_m, prior.covariance)
     covariance = shape.given_stature(prior.covariance, stature.slope(betas)[1])
-    block = Block(betas, _log_variance(covariance))
-    kept = {"pose": poses.standing(), "transl": torch.zeros(3), "body_covariance": covariance}
     return Person(
-        {"body": block}, state=kept, stature_m=float(stature_m), sex=sex, placeholder=True, body_sha256=body.sha256,
+        {"body": _body_block(body, betas, covariance)}, subject.stature_m, placeholder=True, sex=subject.sex,
+        state={"pose": poses.standing(), "transl": torch.zeros(3)},
+        uncertainty=uncertainty.of_average(body, betas, covariance, subject.stature_m),
         provenance={"made_by": "avatarlab.fit.placeholder"},
     )  # fmt: skip
 
 
-def _checked(observations, stature_m, weight_kg, sex, on_failure, steps) -> tuple[Observation, ...]:
+def _checked(observations, subject, on_failure, steps) -> tuple[Observation, ...]:
     found = (observations,) if isinstance(observations, Observation) else tuple(observations)
     if not 1 <= len(found) <= 2:
         raise InputError(f"observations: got {len(found)}, expected one (front) or two (front and side).")
     if on_failure not in ON_FAILURE:
         raise InputError(f"on_failure: got {on_failure!r}, expected one of {', '.join(ON_FAILURE)}.")
     number("steps", steps, 1, 100, "outline steps")
-    _check_metres(stature_m, weight_kg, sex)
+    if not isinstance(subject, Subject):
+        raise InputError(f"subject: got {subject!r}, expected a Subject, such as Subject(stature_m=1.75).")
     return found
-
-
-def _check_metres(stature_m, weight_kg, sex) -> None:
-    """The same guard where the stature comes in metres."""
-    low, high = (x / 100 for x in STATURE_CM)
-    tall = isinstance(stature_m, int | float) and high < stature_m <= STATURE_CM[1]
-    number("stature_m", stature_m, low, high, "metres", "Did you pass centimetres?" if tall else "")
-    check_person(100 * float(stature_m), weight_kg, sex)
 
 
 def _heard(progress: Callable[[Progress], None] | None) -> Callable[[int, int, str, float], None] | None:
@@ -167,20 +173,19 @@ def _tone(targets) -> Tone | None:
     return tone(samples[0]) if samples else None
 
 
-def _log_variance(covariance: Tensor) -> Tensor:
-    return covariance.diagonal().clamp_min(1e-8).log().float()
+def _body_block(body: Body, betas: Tensor, covariance: Tensor) -> Block:
+    return Block(betas, covariance, "body", body.bases["body"])
 
 
-def _result(found: Found, end: Concluded, sex: str, weight_kg: float | None) -> FitResult:
+def _result(found: Found, end: Concluded, subject: Subject) -> FitResult:
     """Pack the person; the pose and camera kept with it are the first photo's."""
-    first, covariance = found.cameras[0], end.body.covariance
+    first, skin = found.cameras[0], _tone(found.targets)
     kept = {"pose": found.state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
-    kept |= {"transl": torch.zeros(3), "body_covariance": covariance}
-    skin = _tone(found.targets)
-    kept |= {"skin_srgb": skin.srgb} if skin else {}
-    person = Person(
-        {"body": Block(end.body.betas, _log_variance(covariance))}, found.search.stature_m, state=kept, sex=sex,
-        weight_kg=weight_kg, body_sha256=found.search.body.sha256, provenance={"made_by": "avatarlab.fit"},
-    )  # fmt: skip
+    blocks = {"body": _body_block(found.search.body, end.body.betas, end.body.covariance)}
+    blocks |= {"skin": Block(skin.srgb, skin.srgb_covariance, "srgb")} if skin else {}
     quality = replace(judged(found, end), skin=skin)
+    person = Person(
+        blocks, subject.stature_m, kept | {"transl": torch.zeros(3)}, subject.sex, subject.weight_kg,
+        uncertainty=uncertainty.of_fit(found, end, quality, subject.weight_kg), provenance={"made_by": "avatarlab.fit"},
+    )  # fmt: skip
     return FitResult(person, quality, found.cameras, tuple(view.pose for view in found.state.views), end.readings)

@@ -13,19 +13,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from avatarlab import weights as disk
 from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.files import sha256, write_json
 from avatarlab.fit import guess as first
 from avatarlab.fit import outside, posterior, results
+from avatarlab.fit.cases import Case, case, parse_facts
 from avatarlab.fit.cluster import over_cluster
-from avatarlab.fit.fitting import fit
 from avatarlab.fit.found import REACHES_M
+from avatarlab.fit.person import fit_person
 from avatarlab.fit.roster import Entry, entries, photos_of
-from avatarlab.fit.subjects import Subject, subject
 from avatarlab.lab.parallel import Outcome, attempt, one_line, one_thread, outcomes
 from avatarlab.lab.publish import publish, remove
 from avatarlab.photo import decode
@@ -94,14 +92,14 @@ def load(settings: Settings) -> tuple[Body, outside.Regressor | None]:
     return body, outside.load(settings.regressor, body)
 
 
-def fit_person(models: tuple[Body, outside.Regressor | None], one: Job) -> None:
+def fit_job(models: tuple[Body, outside.Regressor | None], one: Job) -> None:
     """Fit one person and write the results, whole; InputError says why not. ``models``: see ``load``."""
-    person = subject({"name": one.name, **one.photos, **_facts(one.facts)}, decode)
+    told = case({"name": one.name, **one.photos, **parse_facts(one.facts)}, decode)
     place = Path(one.place)
     place.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=PART, dir=place.parent))
     try:
-        _write(work, *models, person, one)
+        _write(work, *models, told, one)
         publish({work: place})
     finally:
         remove(work)
@@ -110,33 +108,17 @@ def fit_person(models: tuple[Body, outside.Regressor | None], one: Job) -> None:
 def alone(one: Job) -> str | None:
     """Fit one person in a process of its own, as on a cluster; return the error in one line, or None."""
     with one_thread():
-        return attempt(fit_person, load(one.settings), one)[1]
+        return attempt(fit_job, load(one.settings), one)[1]
 
 
-def _facts(written: Mapping[str, str]) -> dict:
-    """Numbers and words of what was written; what is no number is left to the check that names the remedy."""
-    facts = {name: text for name, text in written.items() if text}
-    for name in ("stature_cm", "weight_kg"):
-        try:
-            facts |= {name: float(facts[name])} if name in facts else {}
-        except ValueError:
-            raise InputError(f"{name}: got {facts[name]!r}, expected a number, such as 178.5.") from None
-    return facts
-
-
-def _write(work: Path, body: Body, outsider: outside.Regressor | None, person: Subject, one: Job) -> None:
+def _write(work: Path, body: Body, outsider: outside.Regressor | None, told: Case, one: Job) -> None:
     """Fit and write into ``work``."""
     settings = one.settings
-    seen, guess = outside.looked(person.photos, outsider, person.clothes)
-    result = fit(
-        tuple(seen.values()), person.stature_m, body, person.weight_kg, person.sex, settings.seed,
-        steps=settings.steps, guess=guess, weights=settings.weights,
+    person = fit_person(
+        told.photos, told.subject, body, regressor=outsider, seed=settings.seed, steps=settings.steps,
+        weights=settings.weights,
     )  # fmt: skip
-    results.write(work, body, result, [settings.definition])
-    betas = result.person.betas()
-    for (view, observation), pose, camera in zip(seen.items(), result.poses, result.cameras, strict=True):
-        picture = results.picture(person.photos[view].rgb, observation.mask, body, betas, pose, camera)
-        Image.fromarray(picture).save(work / f"overlay_{view}.png")
+    results.write(work, body, person, [settings.definition], ["overlays"])
     photos = {view: Path(path).name for view, path in one.photos.items()}
     write_json(work / DONE, {"key": one.key, "facts": dict(one.facts), "photos": photos})
 
@@ -182,7 +164,7 @@ def fates(
 
 def _here(todo: list[Job], workers: int | None) -> Iterator[Outcome]:
     given = (todo[0].settings,) if todo else ()
-    return outcomes(fit_person, todo, workers, load, given)
+    return outcomes(fit_job, todo, workers, load, given)
 
 
 def _prepared(entry: Entry, folder, out, settings, shared) -> tuple[str | None, str | None, Job | None]:

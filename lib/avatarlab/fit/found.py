@@ -18,6 +18,7 @@ from avatarlab.fit.state import State, camera
 from avatarlab.fit.target import Target, target
 from avatarlab.photo import Observation
 from avatarlab.render import Camera
+from avatarlab.subject import Subject
 
 REACHES_M = (0.15, 0.12, 0.10, 0.08, 0.07, 0.06)
 """How far apart outlines may be and still pull, step by step. Matched outlines do not settle: from the fifth step on,
@@ -70,9 +71,8 @@ class Clock:
 
 def search(
     observations: tuple[Observation, ...],
-    stature_m: float,
+    subject: Subject,
     body: Body,
-    sex: str = "unknown",
     seed: int = 7,
     guess: Guess | str | None = None,
     progress: Callable[[int, int, str, float], None] | None = None,
@@ -80,7 +80,7 @@ def search(
     weights: str = "pretrained",
     ahead: Found | None = None,
 ) -> Found:
-    """Search shape, poses and cameras; arguments as of ``fit``, already checked.
+    """Search shape, poses and cameras; arguments as of ``fit``. The weight plays no part.
 
     ``ahead``: an earlier search of the same person, of whose observations what was prepared is taken over; the
     result is the same to the last digit.
@@ -89,8 +89,8 @@ def search(
     known = {id(aim.observation): aim for aim in ahead.targets} if ahead else {}
     targets = tuple(known.get(id(observation)) or target(observation) for observation in observations)
     stood = ahead.search.stood if ahead else {}
-    looking = Search(body, targets, stature_m, shape.prior(body, sex), clock, seed, stood)
-    first = given(guess, targets, stature_m, sex, body, weights)
+    looking = Search(body, targets, subject.stature_m, shape.prior(body, subject.sex), clock, seed, stood)
+    first = given(guess, targets, subject, body, weights)
     starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
     clock.total = len(targets) + starts + steps + SOFT_STEPS
     state = looking.started(first)

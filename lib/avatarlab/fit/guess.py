@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,12 +11,13 @@ from torch import Tensor
 
 from avatarlab import weights as files
 from avatarlab.errors import InputError
-from avatarlab.fit.regressor import anchors, encoding
+from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, ROWS, Window, channels, cut, window
 from avatarlab.fit.regressor.network import POINTS, SHAPES, TAPE_M, VIEWS, Regressor, Said, Seen
 from avatarlab.fit.state import ViewState
 from avatarlab.measure import MEASURES
 from avatarlab.photo import skeleton
+from avatarlab.subject import Subject
 
 if TYPE_CHECKING:
     from avatarlab.body import Body
@@ -48,49 +48,36 @@ class Guess:
 
 
 class FirstGuess:
-    """The network with its weights: ``FirstGuess.load()(targets, stature_m, weight_kg, sex, body)`` -> Guess."""
+    """The network with its weights: ``FirstGuess.load()(targets, subject, body)`` -> Guess."""
 
     def __init__(self, tensors: dict[str, Tensor], card: dict):
-        """tensors as ``packed`` by training; a card without ``width`` or tensors that do not fit raise InputError."""
-        self.card, self.tensors = card, tensors
+        """tensors as training saves them; a card without ``width`` or tensors that do not fit raise InputError."""
+        self.card = card
         try:
             self.network = Regressor(int(card["parameters"]["width"]))
-            numbers = {name: x for name, x in tensors.items() if not name.startswith("anchor_")}
-            self.network.load_state_dict(numbers)
-            self._check_anchors()
+            self.network.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"first_guess: weights of another network ({reason}); train them again.") from None
         self.network.eval()
-        self._translated: WeakKeyDictionary = WeakKeyDictionary()
-
-    def _check_anchors(self) -> None:
-        count = len(self.tensors["anchor_vertices"])
-        if self.tensors["anchor_directions"].shape[1:] != (count, 3) or self.tensors["anchor_mean"].shape != (
-            count,
-            3,
-        ):
-            raise ValueError("anchors of different numbers")
 
     @classmethod
     def load(cls, weights: str | Path = "pretrained") -> "FirstGuess":
         """Load ``pretrained`` or ``trained`` weights, or those at a path; any trouble raises InputError."""
         return cls(*files.load(place(weights)))
 
-    def __call__(
-        self, targets: "tuple[Target, ...]", stature_m: float, weight_kg: float | None, sex: str, body: "Body"
-    ) -> Guess:
+    def __call__(self, targets: "tuple[Target, ...]", subject: Subject, body: "Body") -> Guess:
         """Guess from one view or more of one person, at least a mask in each; weight and sex may be unknown."""
         told = encoding.given(
-            torch.tensor([float(stature_m)]),
-            torch.tensor([float(weight_kg or 0)]),
-            torch.tensor([encoding.SEX_CODE[sex]]),
+            torch.tensor([subject.stature_m]),
+            torch.tensor([subject.weight_kg or 0.0]),
+            torch.tensor([encoding.SEX_CODE[subject.sex]]),
         )
         views: dict[int, ViewState] = {}
         shape = None
         for group in groups([slot(target) for target in targets]):
             chosen = {slot(targets[number]): targets[number] for number in group}
-            frames = {k: _frame(target, stature_m) for k, target in chosen.items()}
+            frames = {k: _frame(target, subject.stature_m) for k, target in chosen.items()}
             said = self._said(chosen, frames, told)
             shape = shape or said
             for number in group:
@@ -109,25 +96,16 @@ class FirstGuess:
             )
 
     def _shape(self, said: Said, body: "Body") -> tuple[Tensor | None, Tensor | None]:
-        """betas (S,) and covariance (S, S) in the components of ``body``; None for another body than trained on."""
-        if body not in self._translated:
-            self._translated[body] = anchors.translation(body, self.tensors)
-        if self._translated[body] is None:
+        """betas (S,) and covariance (S, S); None for a body of other components than the network was trained on."""
+        if files.foreign(self.card, body.bases):
             return None, None
-        turn, shift = self._translated[body]
-        return turn @ said.betas[0] + shift, (turn * said.log_variance[0, :SHAPES].exp()) @ turn.T
+        return said.betas[0], torch.diag(said.log_variance[0, :SHAPES].exp())
 
     def _tapes(self, said: Said) -> tuple[dict[str, float], dict[str, float]]:
         """The tapes and their standard deviations, m by name."""
         spread = TAPE_M * (0.5 * said.log_variance[0, SHAPES:]).exp()
         values = self.network.tapes_m(said.mean)[0]
         return tuple(dict(zip(MEASURES, numbers.tolist(), strict=True)) for numbers in (values, spread))
-
-
-def packed(network: Regressor, body: "Body") -> dict[str, Tensor]:
-    """All that ``FirstGuess`` needs, by name: the network's numbers and the anchors of its components."""
-    numbers = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    return numbers | anchors.packed(body, SHAPES)
 
 
 def place(weights: str | Path) -> Path:
@@ -140,19 +118,19 @@ def _kept(path: Path, changed_ns: int) -> FirstGuess:
     return FirstGuess.load(path)
 
 
-def first_guess(targets, stature_m, weight_kg, sex, body, weights: str | Path = "pretrained") -> Guess:
+def first_guess(targets, subject: Subject, body, weights: str | Path = "pretrained") -> Guess:
     """The Guess of ``FirstGuess``; the network is kept between calls, missing weights raise InputError."""
     path = place(weights)
-    return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, stature_m, weight_kg, sex, body)
+    return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, subject, body)
 
 
 def given(
-    guess: Guess | str | None, targets, stature_m: float, sex: str, body, weights: str | Path = "pretrained"
+    guess: Guess | str | None, targets, subject: Subject, body, weights: str | Path = "pretrained"
 ) -> Guess | None:
     """What the search starts from: a Guess as it is, the network's for "network", None for "starts".
 
     None chooses the network where its weights are there and the pictures are of the kind it was taught (TAUGHT) and
-    show whole people, else several starts.
+    show whole people, else several starts. The weight is not told: it has its say in the posterior.
     """
     if isinstance(guess, Guess) or guess == "starts":
         return guess if isinstance(guess, Guess) else None
@@ -162,7 +140,7 @@ def given(
         )
     default = place(weights).is_file() and all(target.observation.capture in TAUGHT for target in targets)
     usable = all(whole_person(target) for target in targets) and (guess or default)
-    return first_guess(targets, stature_m, None, sex, body, weights) if usable else None
+    return first_guess(targets, subject.unweighed(), body, weights) if usable else None
 
 
 def whole_person(target: "Target") -> bool:

@@ -27,7 +27,7 @@ def hidden(
     every photo is cut somewhere, what stays nearly as unsure as before was too little in them; elsewhere a vague tape
     (a head under hair) is only vague, and its interval says so.
     """
-    reasons = [_reasons(one, CUT | COVERED) for one in observations]
+    reasons = [hidden_in(one) for one in observations]
     found = {name: why for name, why in reasons[0].items() if all(name in other for other in reasons)}
     unread = {name for name in found if all(name in _reasons(one, CUT) for one in observations)}
     if all(one.codes & {*CUT} for one in observations):
@@ -35,6 +35,11 @@ def hidden(
         found = dict.fromkeys(sorted(vague), VAGUE) | found
         unread |= vague
     return found, tuple(sorted(unread))
+
+
+def hidden_in(observation: Observation) -> dict[str, str]:
+    """Measures that this one photo does not show, and why."""
+    return _reasons(observation, CUT | COVERED)
 
 
 def _reasons(observation: Observation, table: Mapping[str, tuple[str, tuple[str, ...]]]) -> dict[str, str]:

@@ -181,7 +181,7 @@ def scores(models: Mapping[str, Posterior], records: Sequence[Record], weighed: 
     """Errors of records (n, 15) in standard deviations of each one's model, signed; NaN where the measure is withheld."""
     found = np.full((len(records), len(TAPES)), np.nan)
     for row, one in zip(found, records, strict=True):
-        answer = models[one.id](one.readings, one.stature_m, one.weight_kg if weighed else None, one.sex)
+        answer = models[one.id](one.readings, one.told(weighed))
         for k, name in enumerate(TAPES):
             if name not in answer.withheld:
                 row[k] = (one.truth_m[name] - answer.value_m[name]) / answer.sd_m[name]

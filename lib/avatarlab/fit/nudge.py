@@ -5,15 +5,14 @@ A standing body is linear in its components, so Gauss-Newton needs no body but o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from avatarlab.body import Body, poses
+from avatarlab.body import Body
 from avatarlab.fit.shape import Stature, to_stature
 from avatarlab.measure import MEASURES, tapes
-from avatarlab.measure.match import slopes
+from avatarlab.measure.match import slopes, standing
 
 DOUBLE = torch.float64
 STEPS = 6
@@ -21,32 +20,6 @@ GIRTH_SLACK_M, LENGTH_SLACK_M, STATURE_SLACK_M = 0.0003, 0.001, 0.00002
 """What a tape may stay short of (m) rather than bend the body further."""
 LENGTHS = ("shoulder_to_crotch", "arm_length", "inside_leg", "shoulder_breadth")
 ENOUGH_M = 0.0002
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """Standing bodies with components betas (S,): vertices = base (V, 3) + betas @ modes (S, V, 3), metres."""
-
-    base: Tensor
-    modes: Tensor
-
-    def vertices(self, betas: Tensor) -> Tensor:
-        """betas (S,) -> vertices (1, V, 3) m."""
-        return self.base[None] + torch.tensordot(betas[None], self.modes, 1)
-
-
-_known: WeakKeyDictionary = WeakKeyDictionary()
-
-
-def standing(body: Body, count: int) -> Standing:
-    """The table of one body over its first ``count`` components, made once."""
-    found = _known.get(body)
-    if found is None or len(found.modes) != count:
-        with torch.no_grad():
-            base = body(pose=poses.standing()).vertices
-            units = [body(betas=unit, pose=poses.standing()).vertices - base for unit in torch.eye(count)]
-        found = _known[body] = Standing(base, torch.stack(units))
-    return found
 
 
 @dataclass(frozen=True, eq=False)

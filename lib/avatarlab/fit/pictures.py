@@ -37,6 +37,20 @@ def overlaid(
     return picture
 
 
+def overlaid_small(
+    rgb: np.ndarray, mask: np.ndarray, body: Body, betas: Tensor, pose: Tensor, camera: Camera
+) -> np.ndarray:
+    """The same, large photos scaled down first: the mesh costs by the pixel."""
+    factor = TALL_PX / max(rgb.shape[:2])
+    if factor >= 1:
+        return overlaid(rgb, mask, body, betas, pose, camera)
+    small = camera.scaled(factor)
+    size = (small.width, small.height)
+    shares = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return overlaid(rgb, shares > 0.5, body, betas, pose, small)
+
+
 @dataclass(frozen=True, eq=False)
 class RowTable:
     """Row widths of one part: levels (N,) px from the top of the photo, widths (N,) mm of photo and body."""

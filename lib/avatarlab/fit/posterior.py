@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from avatarlab import weights as disk
-from avatarlab.errors import InputError, number
+from avatarlab.errors import InputError
 from avatarlab.fit.readings import Readings
 from avatarlab.measure import MEASURES, population
 from avatarlab.measure.definitions import FLEXED_M
+from avatarlab.subject import Subject
 
 NAME, STAGE = "posterior", "train_posterior"
 SEXES = population.SEXES
@@ -105,25 +106,23 @@ class Posterior:
         there = [one for one in captures if all((sex, one, readings.inputs) in self.optics for sex in SEXES)]
         return there[0] if there else None
 
-    def __call__(
-        self, readings: Readings, stature_m: float, weight_kg: float | None = None, sex: str = "unknown"
-    ) -> Estimate:
+    def __call__(self, readings: Readings, subject: Subject) -> Estimate:
         """Join readings with stature, weight if known, and population; of sex 'unknown' the moments of both answers."""
-        number("stature_m", stature_m, 1.0, 2.5, "metres", "Did you pass centimetres?")
         capture = self.kin(readings)
         if capture is None:
             raise InputError(
                 f"posterior: learned nothing of {readings.capture} {readings.inputs}; learn it first."
             )
         seen = replace(readings, capture=capture)
-        sexes = SEXES if sex == "unknown" else (sex,)
-        mean, covariance = mixed([self._answer(seen, stature_m, weight_kg, one) for one in sexes])
-        factor = self.factors.get((capture, readings.inputs, weight_kg is not None))
-        found = estimate(mean, covariance, stature_m, factor, readings.hidden)
+        sexes = SEXES if subject.sex == "unknown" else (subject.sex,)
+        mean, covariance = mixed([self._answer(seen, replace(subject, sex=one)) for one in sexes])
+        factor = self.factors.get((capture, readings.inputs, subject.weight_kg is not None))
+        found = estimate(mean, covariance, subject.stature_m, factor, readings.hidden)
         return replace(found, calibrated=found.calibrated and capture == readings.capture)
 
-    def _answer(self, readings: Readings, stature_m: float, weight_kg: float | None, sex: str) -> "Answer":
-        log_odds, mean, covariance = before(stature_m, weight_kg, sex)
+    def _answer(self, readings: Readings, subject: Subject) -> "Answer":
+        sex = subject.sex
+        log_odds, mean, covariance = before(subject)
         names, centre, sd = people(sex)
         optics = self.optics[sex, readings.capture, readings.inputs]
         y, seen = observed(readings, optics.names, sex)
@@ -167,9 +166,10 @@ class Answer:
     covariance: np.ndarray
 
 
-def before(stature_m: float, weight_kg: float | None, sex: str) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log density of stature and weight, mean (K,) and covariance (K, K) of one sex's people who have them, SI units."""
-    given = {"stature": stature_m} | ({"weight": (weight_kg, SCALE_KG)} if weight_kg is not None else {})
+def before(subject: Subject) -> tuple[float, np.ndarray, np.ndarray]:
+    """Log density of stature and weight, mean (K,) and covariance (K, K) of those of the subject's sex, SI units."""
+    sex, given = subject.sex, {"stature": subject.stature_m}
+    given |= {"weight": (subject.weight_kg, SCALE_KG)} if subject.weight_kg is not None else {}
     mean, covariance = population.conditional(sex, given)
     return population.log_density(sex, given), mean - flexed(sex), covariance
 

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from torch import Tensor
 
-from avatarlab.body import Body
 from avatarlab.fit import contours, evidence
 from avatarlab.fit.conclusion import Concluded
 from avatarlab.fit.found import Found
 from avatarlab.fit.hidden import VAGUE_SHARE
-from avatarlab.fit.nudge import spreads_m, taped
+from avatarlab.fit.nudge import spreads_m
 from avatarlab.fit.search import Search
 from avatarlab.fit.state import State, imaged, keypoint_moves
 from avatarlab.measure import MEASURES
@@ -78,11 +77,6 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
     height = scale * search.stature_m
     numbers = (contours.overlap(drawn.mask, aim.mask), error / aim.factor, error / height, 1000 * away, 1000 * rms)
     return ViewQuality(aim.observation.view, *(round(x, 4) for x in numbers))
-
-
-def tape_sd_cm(body: Body, betas: Tensor, covariance: Tensor) -> dict[str, float]:
-    """Standard deviation (cm) of the tapes by the shape's covariance (S, S), to first order."""
-    return _spreads(taped(body, betas).slope, covariance)
 
 
 def _spreads(slope: Tensor, covariance: Tensor) -> dict[str, float]:

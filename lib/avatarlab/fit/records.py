@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avatarlab.errors import InputError
 from avatarlab.fit.readings import Readings
+from avatarlab.subject import Subject
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ class Record:
     row: dict[str, float]
     mesh_m: dict[str, float]
     usable: bool = True
+
+    def told(self, weighed: bool) -> Subject:
+        """What is told of the person: stature and sex, and the weight where it is ``weighed``."""
+        return Subject(self.stature_m, self.weight_kg if weighed else None, self.sex)
 
     @property
     def key(self) -> tuple[str, str, str, str]:

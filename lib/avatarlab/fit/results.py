@@ -1,18 +1,20 @@
-"""What is kept of a fit, the same from the command line and from the service: its files, its picture, its targets."""
+"""What is kept of a fitted person, the same from the command line, the notebook and the service: ``write``."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from avatarlab.body import Body
-from avatarlab.files import write_json
+from avatarlab.errors import InputError
+from avatarlab.files import whole, write_json
 from avatarlab.fit import rows
-from avatarlab.fit.fitting import FitResult
-from avatarlab.fit.pictures import TALL_PX, overlaid, row_table
+from avatarlab.fit.person import FittedPerson
+from avatarlab.fit.pictures import overlaid_small, row_table
 from avatarlab.fit.target import target
 from avatarlab.measure import measure
 from avatarlab.photo import Observation
@@ -20,22 +22,69 @@ from avatarlab.photo.observation import PART_NAMES
 from avatarlab.render import Camera
 
 SCHEMA = "avatarlab.silhouette_targets/1"
-PERSON, QUALITY = "person.npz", "quality.json"
+PERSON, QUALITY, TARGETS = "person.npz", "quality.json", "silhouette_targets.json"
 
 
-def write(place: Path, body: Body, result: FitResult, definitions: Sequence[str] = ("ansur",)) -> list[str]:
-    """Write person, quality and measurements into ``place``; return their names.
+def write(
+    place: Path,
+    body: Body,
+    person: FittedPerson,
+    definitions: Sequence[str] = ("ansur",),
+    extras: Collection[str] = (),
+) -> list[str]:
+    """Write person, quality, measurements and ``extras`` (of EXTRAS) into ``place``; return the files' names.
 
     The first of ``definitions`` is measurements.json, others are measurements_<definition>.json.
     """
-    quality, names = result.quality, [PERSON, QUALITY]
-    result.person.save(place / PERSON)
-    write_json(place / QUALITY, plain(quality.as_json()))
-    told = {"intervals_cm": quality.interval_cm or None, "reasons": quality.withheld}
+    if unknown := sorted({*extras} - {*EXTRAS}):
+        raise InputError(f"extras: got {', '.join(unknown)}, expected some of {', '.join(EXTRAS)}.")
+    place.mkdir(parents=True, exist_ok=True)
+    names = [PERSON, QUALITY]
+    person.result.person.save(place / PERSON)
+    write_json(place / QUALITY, plain(person.result.quality.as_json()))
     for number, definition in enumerate(definitions):
         names.append(measurements_name(number, definition))
-        measure(body, result.person, definition, **told).save(place / names[-1])
+        measure(body, person.result.person, definition).save(place / names[-1])
+    for extra in sorted(extras):
+        names += EXTRAS[extra](place, body, person)
     return names
+
+
+def _masks(place: Path, body: Body, person: FittedPerson) -> Iterator[str]:
+    """The outlines as 8-bit masks (255 the person) of the upright photos' size."""
+    for view, seen in person.look.observations.items():
+        with whole(place / mask_name(view)) as part:
+            cv2.imwrite(str(part), 255 * seen.mask.astype(np.uint8))
+        yield mask_name(view)
+
+
+def _observations(place: Path, body: Body, person: FittedPerson) -> Iterator[str]:
+    for view, seen in person.look.observations.items():
+        seen.save(place / f"observation_{view}.npz")
+        yield f"observation_{view}.npz"
+
+
+def _overlays(place: Path, body: Body, person: FittedPerson) -> Iterator[str]:
+    """The body over each photo."""
+    betas = person.result.person.betas()
+    for view, photo, seen, pose, camera in person.views():
+        with whole(place / f"overlay_{view}.png") as part:
+            Image.fromarray(overlaid_small(photo.rgb, seen.mask, body, betas, pose, camera)).save(part)
+        yield f"overlay_{view}.png"
+
+
+def _targets(place: Path, body: Body, person: FittedPerson) -> Iterator[str]:
+    write_json(place / TARGETS, silhouette_targets(body, person))
+    yield TARGETS
+
+
+EXTRAS = {"masks": _masks, "observations": _observations, "overlays": _overlays, "targets": _targets}
+"""What may be written besides: the outlines, what the photos show, the body over them, silhouette_targets.json."""
+
+
+def mask_name(view: str) -> str:
+    """The file's name of the outline in a view."""
+    return f"mask_{view}.png"
 
 
 def measurements_name(number: int, definition: str) -> str:
@@ -54,38 +103,26 @@ def plain(value):
     return value
 
 
-def picture(
-    rgb: np.ndarray, mask: np.ndarray, body: Body, betas: Tensor, pose: Tensor, camera: Camera
-) -> np.ndarray:
-    """The body over the photo as ``overlaid`` draws it, large photos scaled down first: the mesh costs by the pixel."""
-    factor = TALL_PX / max(rgb.shape[:2])
-    if factor >= 1:
-        return overlaid(rgb, mask, body, betas, pose, camera)
-    small = camera.scaled(factor)
-    size = (small.width, small.height)
-    shares = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return overlaid(rgb, shares > 0.5, body, betas, pose, small)
-
-
-def silhouette_targets(body: Body, seen: Mapping[str, Observation], result: FitResult) -> dict:
+def silhouette_targets(body: Body, person: FittedPerson) -> dict:
     """What the silhouette draws the fit to, per view and part, and what it came to; plain JSON values.
 
     Rows and ends in px of the upright photo from its left top, widths in px and in mm at the pelvis' depth; null where
     an arm or the frame hides an end, or (of the body) where none was fitted.
     """
-    shares = {one.view: one.iou for one in result.quality.views}
-    views = {}
-    for number, (view, observation) in enumerate(seen.items()):
-        pose_and_camera = (result.poses[number], result.cameras[number]) if number < len(result.cameras) else None
-        views[view] = {
-            "photo": {"width_px": observation.width, "height_px": observation.height},
-            "mask": f"mask_{view}.png",
-            "iou": shares.get(observation.view),
-            "parts": _parts(body, observation, result.person.betas(), pose_and_camera),
+    quality, betas = person.result.quality, person.result.person.betas()
+    shares = {one.view: one.iou for one in quality.views}
+    fitted = {view: (pose, camera) for view, _, _, pose, camera in person.views()}
+    views = {
+        view: {
+            "photo": {"width_px": seen.width, "height_px": seen.height},
+            "mask": mask_name(view),
+            "iou": shares.get(seen.view),
+            "parts": _parts(body, seen, betas, fitted.get(view)),
         }
+        for view, seen in person.look.observations.items()
+    }
     units = {"rows": "px", "ends": "px", "width": "px", "width_mm": "mm at the pelvis' depth"}
-    return plain({"schema": SCHEMA, "units": units, "placeholder": result.quality.placeholder, "views": views})
+    return plain({"schema": SCHEMA, "units": units, "placeholder": quality.placeholder, "views": views})
 
 
 def _parts(body: Body, observation: Observation, betas: Tensor, fitted: tuple[Tensor, Camera] | None) -> dict:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from avatarlab.errors import InputError
-from avatarlab.fit.subjects import KEYS, VIEWS, is_name
+from avatarlab.fit.cases import FACTS, KEYS, VIEWS, is_name
 
 TABLE = "people.csv"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-FACTS = ("stature_cm", "weight_kg", "sex", "clothes")
 MAX_BYTES, MAX_PEOPLE = 10_000_000, 100_000
 
 

@@ -257,10 +257,12 @@ class Search:
         return min(ends, key=lambda end: end[0])[1]
 
     def _shape_starts(self, betas: Tensor) -> list[Tensor]:
-        """The present shape, and draws along the prior's leading directions, in opposite pairs."""
+        """The present shape, and draws of the prior's leading components, in opposite pairs.
+
+        By Cholesky's factor, which is unique: eigenvectors' signs differ from one LAPACK to the next.
+        """
         chance = torch.Generator().manual_seed(self.seed)
-        values, vectors = torch.linalg.eigh(self.prior.covariance)
-        leading = vectors[:, -LEADING:] * values[-LEADING:].sqrt()
+        leading = torch.linalg.cholesky(self.prior.covariance)[:, :LEADING]
         found = [betas]
         while len(found) < self.SHAPE_STARTS:
             off = (leading @ torch.randn(LEADING, generator=chance, dtype=DOUBLE)).float()

@@ -11,9 +11,9 @@ from PIL import Image
 
 from avatarlab.errors import InputError
 from avatarlab.files import whole
+from avatarlab.fit.cases import VIEWS
 from avatarlab.fit.folder import DONE, Fate
 from avatarlab.fit.roster import Entry, photos_of
-from avatarlab.fit.subjects import VIEWS
 from avatarlab.measure import MEASURES, Measurements
 from avatarlab.photo import decode
 from avatarlab.render import contact_sheet

@@ -1,138 +1,132 @@
-"""What a stage depends on: its notebook and every module of ours that the notebook imports, directly or not.
+"""What code a notebook runs: every module of ours that it imports, directly or not, and the data files these name."""
 
-python -m avatarlab.lab.deps            names the stages of dvc.yaml whose list is wrong, exit status 1
-python -m avatarlab.lab.deps --write    puts the lists right; inputs from other stages and comments stay
-"""
-
-import argparse
 import ast
-import logging
-import sys
+from collections.abc import Collection
+from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from avatarlab import ROOT
-from avatarlab.files import whole
+from avatarlab.errors import InputError
 from avatarlab.lab import notebook
-
-log = logging.getLogger(__name__)
 
 PACKAGE = "avatarlab"
 
-
-def imported(code: str, module: str = "", root: Path = ROOT) -> set[str]:
-    """Return the dotted names of our modules that ``code`` imports; ``module`` is its own name, for relative imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join([*module.split(".")[: -node.level], *filter(None, [node.module])])
-                if node.level
-                else node.module
-            )
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name.split(".")[0] == PACKAGE and _file(name, root)}
+DRAWING = (
+    "avatarlab.lab.figures",
+    "avatarlab.lab.view",
+    "avatarlab.fit.regressor.overlay",
+    "avatarlab.measure.draw",
+    "avatarlab.photo.drawing",
+    "*.pictures",
+    "*.plots",
+)
+"""Modules, packages and patterns of such that only draw: an edit changes how a report looks and no result, so it reruns
+nothing, and what they alone import counts as little. A report drawn the new way: ``dvc repro -f -s <stage>``."""
+RESULTS = {"fit_photo": ("avatarlab.fit.pictures",)}
+"""Stage -> the drawing modules that count nevertheless, because it writes what they draw into its folder."""
 
 
-def _file(module: str, root: Path) -> Path | None:
-    """Return the file of a module of ours, or None (then the name is a function or class)."""
-    path = root / "lib" / Path(*module.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
+@dataclass(frozen=True)
+class Source:
+    """What a piece of code mentions: names it imports, path parts in its strings, folders of ``avatarlab.DATA``."""
+
+    imports: frozenset[str]
+    names: frozenset[str]
+    shared: frozenset[str]
 
 
-def modules(code: str, root: Path = ROOT) -> set[Path]:
-    """Return the files of all modules of ours that running ``code`` loads, packages' ``__init__`` included."""
-    todo, seen = imported(code, root=root), set()
-    while todo:
-        name = todo.pop()
-        file = _file(name, root)
-        if file is None or file in seen:
-            continue
-        seen.add(file)
-        parent = name.rpartition(".")[0]
-        own = f"{name}.__init__" if file.name == "__init__.py" else name
-        todo |= imported(file.read_text(encoding="utf-8"), own, root) | ({parent} if parent else set())
-    return seen
+def parse(code: str, where: str, module: str = "") -> Source:
+    """Return what ``code`` mentions; ``where`` names it in an error, ``module`` is its own name, for relative imports."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except SyntaxError as error:
+        raise InputError(f"{where}: not Python ({error.msg}, line {error.lineno}); correct it.") from None
+    imports = {name for node in nodes for name in _imports(node, module)}
+    names = {part for node in nodes for part in _text(node).split("/") if part.strip("*. ")}
+    return Source(frozenset(imports), frozenset(names), frozenset(filter(None, map(_shared, nodes))))
 
 
-def tables(files: set[Path]) -> set[Path]:
-    """Return the package's data files and data folders that one of ``files``, in the same folder, names in a string."""
-    found = set()
-    for file in files:
-        names = _named(file.read_text(encoding="utf-8"))
-        beside = [p for p in file.parent.iterdir() if p.suffix != ".py" and not (p / "__init__.py").exists()]
-        for path in (p for p in beside if p.name != "__pycache__" and any(fnmatch(p.name, n) for n in names)):
-            found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
-    return found
+def _imports(node: ast.AST, module: str) -> list[str]:
+    """Return the dotted names that one import statement may load (the last part may be a function or class)."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    package = module.split(".")[: -node.level] if node.level else []
+    base = ".".join([*package, *filter(None, [node.module])])
+    return [base, *(f"{base}.{alias.name}" for alias in node.names)]
 
 
-def _named(code: str) -> set[str]:
-    """Return the path parts in the strings of ``code``; what an f-string fills in becomes ``*``."""
-    texts = []
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            texts.append(node.value)
-        elif isinstance(node, ast.JoinedStr):
-            texts.append("".join(v.value if isinstance(v, ast.Constant) else "*" for v in node.values))
-    return {part for text in texts for part in text.split("/") if part.strip("*. ")}
+def _text(node: ast.AST) -> str:
+    """Return a string of the code; what an f-string fills in becomes ``*``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(v.value if isinstance(v, ast.Constant) else "*" for v in node.values)
+    return ""
 
 
-def of_notebook(path: Path, root: Path = ROOT) -> list[str]:
-    """Return a stage's notebook and library files, relative to the project, sorted."""
-    nb = notebook.read(path)
-    code = "\n".join(notebook.source(cell) for cell in nb["cells"] if cell["cell_type"] == "code")
-    files = modules(code, root)
-    return [p.relative_to(root).as_posix() for p in [path, *sorted(files | tables(files))]]
+def _shared(node: ast.AST) -> str:
+    """Return ``folder`` of an expression ``DATA / "folder"``, else nothing."""
+    divided = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.left, ast.Name)
+    return _text(node.right) if divided and node.left.id == "DATA" else ""
 
 
-def wanted(stage: str, listed: list[str], root: Path = ROOT) -> list[str]:
-    """Return the right ``deps`` of ``stage``: computed ones, then those ``listed`` that are inputs.
-
-    A stage whose notebook does not exist yet keeps what is listed.
-    """
-    found = sorted((root / "notebooks").glob(f"[0-9][0-9]_{stage}.ipynb"))
-    if not found:
-        return listed
-    return [*of_notebook(found[0], root), *(dep for dep in listed if not is_code(dep))]
+def only_draws(module: str) -> bool:
+    """Return True for modules that ``DRAWING`` declares, and for all modules of a declared package."""
+    return any(fnmatch(module, name) or module.startswith(f"{name}.") for name in DRAWING)
 
 
-def is_code(dep: str) -> bool:
-    """Return True for deps that follow from the imports: notebooks and the library."""
-    return dep.startswith("lib/") or dep.startswith("notebooks/") and dep.endswith(".ipynb")
+class Library:
+    """The package's sources under ``root``, each looked at once."""
 
+    def __init__(self, root: Path = ROOT):
+        self.root = root
+        self.file, self.source, self.tables = cache(self._file), cache(self._source), cache(self._tables)
 
-def wrong(stages: dict, root: Path = ROOT) -> dict[str, list[str]]:
-    """Return stage -> right list for those stages of dvc.yaml whose list differs."""
-    right = {name: wanted(name, list(stage.get("deps", [])), root) for name, stage in stages.items()}
-    return {name: deps for name, deps in right.items() if deps != list(stages[name].get("deps", []))}
+    def _file(self, module: str) -> Path | None:
+        """Return the file of a module of ours, or None (then the name is something else)."""
+        path = self.root / "lib" / Path(*module.split("."))
+        candidates = (path.with_suffix(".py"), path / "__init__.py") if module.split(".")[0] == PACKAGE else ()
+        return next((file for file in candidates if file.is_file()), None)
 
+    def _source(self, module: str) -> Source:
+        """Return what a module of ours mentions."""
+        file = self.file(module)
+        own = f"{module}.__init__" if file.name == "__init__.py" else module
+        return parse(file.read_text(encoding="utf-8"), file.relative_to(self.root).as_posix(), own)
 
-def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m avatarlab.lab.deps")
-    parser.add_argument("--write", action="store_true", help="correct dvc.yaml")
-    given = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    yaml = YAML()
-    yaml.width = 115
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    content = yaml.load((root / "dvc.yaml").read_text(encoding="utf-8"))
-    right = wrong(content["stages"], root)
-    for name, deps in right.items():
-        log.info("%s: deps differ from what its notebook imports", name)
-        content["stages"][name]["deps"] = deps
-    if given.write and right:
-        with whole(root / "dvc.yaml") as part, open(part, "w", encoding="utf-8") as file:
-            yaml.dump(content, file)
-    return int(bool(right) and not given.write)
+    def _tables(self, module: str) -> set[Path]:
+        """Return the data files, and the files of data folders, beside ``module`` that one of its strings names."""
+        names = self.source(module).names
+        patterns = [name for name in names if "*" in name]
+        beside = [p for p in self.file(module).parent.iterdir() if p.suffix != ".py" and p.name != "__pycache__"]
+        found = set()
+        for path in (p for p in beside if not (p / "__init__.py").exists()):
+            if path.name in names or any(fnmatch(path.name, pattern) for pattern in patterns):
+                found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
+        return found
 
+    def modules(self, start: Source, drawn: Collection[str] = ()) -> set[str]:
+        """Return the names of our modules that ``start`` loads, packages included, those that only draw left out.
 
-if __name__ == "__main__":
-    sys.exit(main())
+        ``drawn`` are drawing modules that count nevertheless.
+        """
+        todo, seen = set(start.imports), set()
+        while todo:
+            module = todo.pop()
+            if module in seen or not self.file(module) or (only_draws(module) and module not in drawn):
+                continue
+            seen.add(module)
+            todo |= self.source(module).imports | {module.rpartition(".")[0]} - {""}
+        return seen
+
+    def of_notebook(self, path: Path) -> tuple[list[Path], list[str]]:
+        """Return (files of the library, sorted; folders of DATA, sorted) that a stage's notebook uses."""
+        cells = [cell for cell in notebook.read(path)["cells"] if cell["cell_type"] == "code"]
+        start = parse("\n".join(map(notebook.source, cells)), path.name)
+        modules = self.modules(start, RESULTS.get(path.stem[3:], ()))
+        files = {self.file(module) for module in modules}.union(*map(self.tables, modules))
+        return sorted(files), sorted(start.shared.union(*(self.source(module).shared for module in modules)))

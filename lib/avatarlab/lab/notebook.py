@@ -118,6 +118,11 @@ def all_notebooks() -> list[Path]:
     return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
 
 
+def stages(root: Path = ROOT) -> dict[str, Path]:
+    """Return stage -> its notebook, notebooks/NN_<stage>.ipynb, in the order of their numbers."""
+    return {path.stem[3:]: path for path in sorted((root / "notebooks").glob("[1-9][0-9]_*.ipynb"))}
+
+
 def untidy(paths: list[Path]) -> list[Path]:
     """Return those of ``paths`` whose bytes are not canonical."""
     return [path for path in paths if path.read_text(encoding="utf-8") != text(read(path))]

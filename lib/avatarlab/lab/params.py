@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -32,17 +33,18 @@ def nearest(word: str, words) -> str:
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 
-def section(params: dict, stage: str) -> dict:
-    """Return ``base`` overlaid with the stage's own section of params.yaml."""
-    parts = {}
+def section(params: dict, stage: str, wanted: Collection[str]) -> dict:
+    """Return what params.yaml gives to ``stage``: of ``base`` the names in ``wanted``, overlaid with its own section."""
+    parts = []
     for name in ("base", stage):
         if name not in params:
             raise InputError(f"params.yaml: section `{name}` is missing{nearest(name, params)}.")
         part = {} if params[name] is None else params[name]
         if not isinstance(part, dict):
             raise InputError(f"params.yaml: section `{name}` must hold `name: value` lines, got {part!r}.")
-        parts |= part
-    return parts
+        parts.append(part)
+    base, own = parts
+    return {name: value for name, value in base.items() if name in wanted} | own
 
 
 def check(given: dict, wanted: dict, stage: str) -> dict:

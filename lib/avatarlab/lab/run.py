@@ -2,8 +2,8 @@
 
     python -m avatarlab.lab.run <stage> <out>
 
-The notebook of stage `measure` is notebooks/NN_measure.ipynb; it gets `base` plus the section `measure` of params.yaml
-and an `out` folder in .run/measure. When every cell has passed, `out`, reports/NN_measure.html, the figures in
+The notebook of stage `measure` is notebooks/NN_measure.ipynb; it gets the section `measure` of params.yaml,
+of `base` what its parameters cell names, and an `out` folder in .run/measure. When every cell has passed, `out`, reports/NN_measure.html, the figures in
 reports/metrics/NN_measure.json and the times in reports/timings/NN_measure.json take their places together.
 """
 
@@ -29,7 +29,7 @@ from avatarlab.lab.publish import publish, remove
 
 def find_notebook(stage: str) -> Path:
     """Return notebooks/NN_<stage>.ipynb; InputError names the nearest stage otherwise."""
-    found = {path.stem[3:]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+    found = notebook.stages()
     if stage not in found:
         known = f"stages are {', '.join(found)}" if found else "there are none in notebooks/"
         raise InputError(f"stage `{stage}`: no notebook of that name{params.nearest(stage, found)}; {known}.")
@@ -62,7 +62,7 @@ def run(stage: str, out: str) -> None:
     place = check_place(stage, out)
     nb = notebook.read(path)
     wanted = notebook.parameters(nb, path.name)
-    values = params.check(params.section(params.read_yaml(ROOT / "params.yaml"), stage), wanted, stage)
+    values = params.check(params.section(params.read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
     check_inputs(stage)
     with _workplace(stage) as work:
         seconds = _execute(path, work, values)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avatarlab.errors import InputError
+from avatarlab.lab.compare import TOLERANCES
 from avatarlab.lab.figures import PALETTE
 from avatarlab.lab.params import nearest, read_yaml
 
@@ -36,7 +37,7 @@ def figures(folder: Path, stages: list[str]) -> dict[str, dict]:
 
 def read(path: Path) -> dict[str, dict]:
     """Return notebook name -> key -> {rule: limit}; InputError for a rule that is not one of RULES."""
-    wanted = read_yaml(path)
+    wanted = {stage: keys for stage, keys in read_yaml(path).items() if stage != TOLERANCES}
     for stage, keys in wanted.items():
         for key, rule in (keys or {}).items():
             if not isinstance(rule, dict) or len(rule) != 1 or next(iter(rule)) not in RULES:

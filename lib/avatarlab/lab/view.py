@@ -56,6 +56,29 @@ K3DInstance.startAutoPlay();
 """What a report's player runs beside k3d: a button, a slider of seconds up to LAST, and off it goes."""
 
 
+TURN_S = 16
+"""Seconds of one turn of a turntable."""
+
+TURNING = """
+const { camera, controls } = K3DInstance.getWorld(), state = { camera, turning: true };
+let last = performance.now();
+for (const sign of ['pointerdown', 'wheel']) window.addEventListener(sign, () => { state.turning = false; }, true);
+(function turn(now) {
+    if (!state.turning) return;
+    const angle = 2 * Math.PI * Math.min(now - last, 100) / (1000 * SECONDS), { position } = camera, { target } = controls;
+    const [x, z] = [position.x - target.x, position.z - target.z];
+    position.x = target.x + x * Math.cos(angle) + z * Math.sin(angle);
+    position.z = target.z + z * Math.cos(angle) - x * Math.sin(angle);
+    last = now;
+    controls.update();
+    K3DInstance.render();
+    requestAnimationFrame(turn);
+})(last);
+window.turntable = state;
+"""
+"""What a report's turntable runs beside k3d: the camera walks round until it is touched."""
+
+
 def in_report() -> bool:
     """Return True under the stage runner, where widgets would not survive."""
     return os.environ.get("AVATARLAB_REPORT") == "1"
@@ -137,6 +160,13 @@ def plot(*things, height_px: int = 520, turn_deg: float = 20.0):
     for thing in things:
         made += thing
     made.camera = _camera(things, np.deg2rad(turn_deg), made.camera_fov)
+    return made
+
+
+def turntable(*things, height_px: int = 520):
+    """Return a plot of ``things`` that turns by itself in a snapshot, until somebody takes hold of it."""
+    made = plot(*things, height_px=height_px)
+    made.additional_js_code = TURNING.replace("SECONDS", str(TURN_S))
     return made
 
 

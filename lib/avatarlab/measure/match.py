@@ -6,9 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 
+from avatarlab.body import Body, poses
 from avatarlab.measure.tape import dimensions, tapes
 from avatarlab.measure.volume import weight_kg
 
@@ -23,7 +25,7 @@ class Bodies:
     """A family of standing bodies: vertices = base (V, 3) + z @ modes (M, V, 3) in metres, z from parameters theta.
 
     ``coordinates(theta (N, P)) -> z (N, M)`` and ``jacobian(theta) -> (N, M, P)``; ``low`` and ``high`` (P,) bound
-    the parameters, ``spread`` (P,) is the standard deviation of each about its centre when nothing else is known.
+    the parameters, ``spread`` (P,) is the standard deviation of each about its centre when nothing else is known. All of one float type.
     """
 
     base: torch.Tensor
@@ -37,6 +39,32 @@ class Bodies:
     def vertices(self, z: torch.Tensor) -> torch.Tensor:
         """Return standing vertices (N, V, 3) in metres."""
         return self.base + (z @ self.modes.flatten(1)).view(len(z), *self.base.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Standing bodies with components betas (S,): vertices = base (V, 3) + betas @ modes (S, V, 3), metres."""
+
+    base: torch.Tensor
+    modes: torch.Tensor
+
+    def vertices(self, betas: torch.Tensor) -> torch.Tensor:
+        """betas (S,) -> vertices (1, V, 3) m."""
+        return self.base[None] + torch.tensordot(betas[None], self.modes, 1)
+
+
+_tables: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def standing(body: Body, count: int) -> Standing:
+    """The table of one body over its first ``count`` components, made once."""
+    found = _tables.get(body)
+    if found is None or len(found.modes) != count:
+        with torch.no_grad():
+            base = body(pose=poses.standing()).vertices
+            units = [body(betas=unit, pose=poses.standing()).vertices - base for unit in torch.eye(count)]
+        found = _tables[body] = Standing(base, torch.stack(units))
+    return found
 
 
 def read(body, vertices: torch.Tensor, names: tuple[str, ...], definition: str) -> list[torch.Tensor]:
@@ -56,8 +84,14 @@ def slopes(values: list[torch.Tensor], vertices: torch.Tensor, modes: torch.Tens
     for column in values:
         gradient = torch.autograd.grad(column.sum(), vertices, retain_graph=True)[0]
         touched = (gradient != 0).any(2).any(0).nonzero()[:, 0]
-        rows.append(gradient[:, touched].flatten(1) @ modes[:, touched].flatten(1).T)
+        few = 2 * len(touched) < modes.shape[1]  # weight touches all: picking them would copy every mode
+        rows.append(_along(gradient[:, touched], modes[:, touched]) if few else _along(gradient, modes))
     return torch.stack(rows, 1)
+
+
+def _along(gradient: torch.Tensor, modes: torch.Tensor) -> torch.Tensor:
+    """Gradients (N, V, 3) times modes (M, V, 3) -> (N, M)."""
+    return gradient.flatten(1) @ modes.flatten(1).T
 
 
 def match(
@@ -78,7 +112,7 @@ def match(
     back and damped (Levenberg-Marquardt per body).
     """
     best = _look(body, bodies, targets, names, sigma, centre, centre, definition)
-    damping = torch.full((len(centre),), 0.1)
+    damping = torch.full_like(centre[:, 0], 0.1)
     for step in range(iterations):
         trial = (best.theta + _step(best, damping, bodies.spread)).clamp(bodies.low, bodies.high)
         seen = _look(body, bodies, targets, names, sigma, centre, trial, definition)
@@ -112,7 +146,7 @@ def _look(body, bodies: Bodies, targets, names, sigma, centre, theta, definition
     residual, pull = (values - targets) / sigma, (theta - centre) / bodies.spread
     gradient = (scaled.mT @ residual[..., None])[..., 0] + pull
     cost = residual.square().sum(1) + pull.square().sum(1)
-    return _Look(theta, cost, values, scaled.mT @ scaled + torch.eye(theta.shape[1]), gradient)
+    return _Look(theta, cost, values, scaled.mT @ scaled + torch.eye(theta.shape[1], dtype=theta.dtype), gradient)
 
 
 def _step(at: _Look, damping: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:

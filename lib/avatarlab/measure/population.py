@@ -94,9 +94,10 @@ def sample(sex: str, count: int, seed: int, spread: float = 1.0) -> dict[str, np
 
 @cache
 def _root(sex: str) -> np.ndarray:
-    """Return a square root of the score correlation; rounding in the file may leave it a hair from positive."""
+    """Return the symmetric square root of the score correlation, which no eigenvector's sign touches, so that every
+    machine draws the same people; rounding in the file may leave the correlation a hair from positive."""
     values, vectors = np.linalg.eigh(population(sex).correlation)
-    return vectors * np.sqrt(values.clip(0))
+    return vectors * np.sqrt(values.clip(0)) @ vectors.T
 
 
 def moments(sex: str, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from avatarlab.motion.cleaning import (
     floor_height,
     smoothed,
 )
-from avatarlab.motion.library import HELD_OUT, Library
+from avatarlab.motion.library import HELD_OUT, RESTS_ON, Library
 from avatarlab.motion.reading import read_take
 from avatarlab.motion.skeleton import COUNT, JOINT, Skeleton
 from avatarlab.motion.takes import Take, takes_in, unpacked
@@ -248,7 +248,7 @@ def library(made: Sequence[tuple[Take, Sequence]], body_file: str | Path | None,
     for take, _, trans, _ in pieces:
         counts[take.source][0] += 1
         counts[take.source][1] += len(trans)
-    about = {"rate": RATE, "body_sha256": body.sha256, "segments_frames": counts}
+    about = {"rate": RATE, "bases": {name: body.bases[name] for name in RESTS_ON}, "segments_frames": counts}
     return Library(
         poses=np.concatenate([poses for _, poses, _, _ in pieces]),
         trans=np.concatenate([trans for _, _, trans, _ in pieces]),

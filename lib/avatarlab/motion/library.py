@@ -12,6 +12,8 @@ from avatarlab.files import read_npz, write_npz
 from avatarlab.shapes import expect
 
 SCHEMA = "avatarlab.library/1"
+RESTS_ON = ("body", "skeleton")
+"""Bases of the body file (``Body.bases``) on whose mean shape motion lies; the header has their sha256."""
 HELD_OUT = ("CMU14", "CMU03", "CMU86", "HDM_tr")
 """Subjects of whom nothing is learned in the split `heldout`."""
 SPLITS = ("heldout", "random", "cross")

@@ -51,7 +51,7 @@ def _made(body: Body, anny: raw.Raw, theta: torch.Tensor, chance: np.random.Gene
         "t_pose": t_pose,
         "points": points,
         "vertices": skin,
-        "joints": np.stack([raw.markers(each) for each in seen]),
+        "joints": np.stack([raw.markers(each) for each in seen]).astype(np.float32),
         "pose": pose[2:].numpy(),
         "viewmat": np.stack([c.viewmat.numpy() for c in cameras]),
         "K": np.stack([c.K.numpy() for c in cameras]),

@@ -35,10 +35,10 @@ BATCH = 20
 
 
 def targets(drawn: Rows) -> torch.Tensor:
-    """Return what is asked of the bodies (N, K), m and kg, by ASKED."""
+    """Return what is asked of the bodies (N, K), m and kg, by ASKED; float64."""
     lean = np.stack([drawn.columns[name] for name in LEAN_M], 1)
     excess = np.array([EXCESS_M[sex] for sex in drawn.sex]).reshape(lean.shape)
-    return torch.from_numpy(np.concatenate([drawn.relaxed(TAPED), lean + excess], 1)).float()
+    return torch.from_numpy(np.concatenate([drawn.relaxed(TAPED), lean + excess], 1))
 
 
 def starts(anny: raw.Raw, drawn: Rows, seed: int) -> torch.Tensor:
@@ -55,7 +55,7 @@ def matched(
     bodies = match.Bodies(family.base, family.modes, family.coordinates, family.jacobian, *raw.bounds(anny.source))
     options = {
         "names": ASKED,
-        "sigma": torch.tensor([TOLERANCE[name] for name in ASKED]),
+        "sigma": torch.tensor([TOLERANCE[name] for name in ASKED], dtype=torch.float64),
         "iterations": iterations,
     }
     wanted, theta = targets(drawn), starts(anny, drawn, seed)

@@ -1,7 +1,8 @@
-"""A made-up person in pictures: a body drawn from the prior, dressed in paint, photographed from front and side.
+"""A made-up person in pictures: the likeliest body with drawn tapes, dressed in paint, photographed from front and side.
 
 Its truth is known, so a fit can be scored. It lies in the very shape space that the fit searches, has no loose
 clothes and no hair volume: what it shows is what photo, camera and pose cost, not how well the space covers people.
+It is defined by tapes, not by components, so it stays the same person where these are made anew.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ from scipy import ndimage
 
 from avatarlab.body import Body, poses
 from avatarlab.body.layout import JOINT
-from avatarlab.measure import tapes
+from avatarlab.measure import MEASURES, match, population, tapes
+from avatarlab.measure.definitions import FLEXED_M
 from avatarlab.photo import Photo
 from avatarlab.render import Camera, as_uint8, shade
+from avatarlab.subject import Subject
 
 WIDTH, HEIGHT = 540, 800
 POSE_NOISE = 0.035
+TAPE_TOLERANCE_M = 0.002
+ITERATIONS = 8
 TURN = {"front": 0.0, "side": np.pi / 2}
 """Where the camera stands about the vertical, rad: in front, or at the person's left."""
 CLOTHES = {
@@ -50,12 +55,17 @@ class Rendered:
     stature_m: float
     tapes_cm: dict[str, float]
 
+    @property
+    def subject(self) -> Subject:
+        """What is told of the person: stature and sex; paint is as near to the body as clothes can be."""
+        return Subject(self.stature_m, None, self.sex, "minimal")
+
 
 def rendered_person(body: Body, seed: int = 7, sex: str | None = None, views=("front", "side")) -> Rendered:
-    """Draw a person of ``sex`` (None: by the seed) from the body's prior and photograph it; same seed, same bytes."""
+    """Draw a person of ``sex`` (None: by the seed) from ANSUR II's statistics and photograph it; same seed, same bytes."""
     chance = np.random.default_rng(seed)
     sex = sex or ("male", "female")[int(chance.integers(2))]
-    betas = sample(body, sex, chance)
+    betas = sample(body, sex, int(chance.integers(2**31)))
     look = colours(body, chance)
     shots = {view: shot(body, betas, look, TURN[view], chance, f"rendered_{view}") for view in views}
     cm = measured_cm(body, betas)
@@ -69,12 +79,28 @@ def measured_cm(body: Body, betas: torch.Tensor) -> dict[str, float]:
         return {name: round(100 * float(value), 3) for name, value in tapes(body, vertices).items()}
 
 
-def sample(body: Body, sex: str, chance: np.random.Generator) -> torch.Tensor:
-    """Draw betas (S,) from the prior of ``sex``."""
-    mean, covariance = (x.double().numpy() for x in body.shape_prior(sex))
-    values, vectors = np.linalg.eigh(covariance)
-    draw = vectors * np.sqrt(np.maximum(values, 0)) @ chance.standard_normal(len(mean))
-    return torch.as_tensor(mean + draw, dtype=torch.float32)
+def sample(body: Body, sex: str, seed: int) -> torch.Tensor:
+    """Return betas (S,) of the likeliest body that has the 16 tapes of somebody drawn from ANSUR II's statistics."""
+    drawn = population.sample(sex, 1, seed)
+    wanted = torch.tensor([[drawn[name][0] - FLEXED_M[sex].get(name, 0.0) for name in MEASURES]]).double()
+    mean, covariance = (x.double() for x in body.shape_prior(sex))
+    root = torch.linalg.cholesky(covariance)
+    theta, _ = match.match(
+        body, _standing(body, mean, root), wanted, MEASURES, torch.full((len(MEASURES),), TAPE_TOLERANCE_M).double(),
+        torch.zeros(1, len(mean)).double(), iterations=ITERATIONS,
+    )  # fmt: skip
+    return (mean + root @ theta[0]).float()
+
+
+def _standing(body: Body, mean: torch.Tensor, root: torch.Tensor) -> match.Bodies:
+    """The standing bodies of betas = mean (S,) + root (S, S) @ theta, theta up to 10; float64."""
+    known, unit = match.standing(body, len(mean)), torch.ones_like(mean)
+    base, modes = known.base.double(), known.modes.double()
+    steps = torch.tensordot(root.T, modes, 1)
+    return match.Bodies(
+        base + torch.tensordot(mean, modes, 1), steps, lambda theta: theta, lambda theta: torch.diag(unit)[None],
+        -10 * unit, 10 * unit, unit,
+    )  # fmt: skip
 
 
 def _pose(chance: np.random.Generator) -> torch.Tensor:

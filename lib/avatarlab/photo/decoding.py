@@ -35,9 +35,11 @@ def decode(source: str | Path | bytes, name: str | None = None) -> Photo:
     """Decode a JPEG, PNG, WebP or HEIC file (path or bytes) of at most 40 megapixels.
 
     EXIF orientation is applied, an embedded colour profile converted to sRGB, transparency laid on white; nothing of
-    the metadata survives but the focal length (px). Anything else raises InputError with one sentence.
+    the metadata survives but the focal length (px). Anything else raises InputError with one sentence. ``name``: how
+    sentences call the photo, else by its file's name.
     """
-    name, data = (name or "photo", bytes(source)) if isinstance(source, bytes | bytearray) else _read(source)
+    found, data = ("photo", bytes(source)) if isinstance(source, bytes | bytearray) else _read(source)
+    name = name or found
     if not data:
         raise InputError(f"{name}: the file is empty; {WANTED}.")
     with warnings.catch_warnings():

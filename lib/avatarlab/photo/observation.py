@@ -8,12 +8,13 @@ import numpy as np
 from avatarlab.errors import InputError
 from avatarlab.files import read_npz, write_npz
 from avatarlab.shapes import expect
+from avatarlab.subject import CLOTHES
 
 SCHEMA = "avatarlab.observation/2"
 CAPTURES = ("studio", "everyday", "photo")
 """How an outline came about, which decides how far it is trusted: ``studio`` is an exact mask of tight clothes,
 ``everyday`` any other mask of clothed people, ``photo`` what ``observe`` found in a picture."""
-CLOTHES = {"any": "photo", "tight": "everyday", "minimal": "studio"}
+CAPTURE_IN = {"any": "photo", "tight": "everyday", "minimal": "studio"}
 """What somebody wears in a photograph -> the capture it counts as: tight clothes leave some millimetres of air, minimal
 ones (swimwear, leggings) none, any may hide a hand's breadth at the waist."""
 PART_NAMES = ("background", "head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
@@ -23,7 +24,7 @@ def capture_of(clothes: str) -> str:
     """Return the capture that a photograph of somebody in ``clothes`` counts as; InputError for what is not in CLOTHES."""
     if clothes not in CLOTHES:
         raise InputError(f"clothes: got {clothes!r}, expected one of {', '.join(CLOTHES)}.")
-    return CLOTHES[clothes]
+    return CAPTURE_IN[clothes]
 
 
 @dataclass(frozen=True)

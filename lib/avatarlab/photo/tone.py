@@ -46,7 +46,8 @@ BROADER = 2.0
 class Tone:
     """Skin colour estimate: sRGB 0..1 (3,); ITA in degrees; Monk value 1..10; intervals hold COVERAGE of people.
 
-    ``ita_as_lit_deg`` is the angle of the photo's own colour, uncorrected; ``ita_class`` belongs to ``ita_deg``.
+    ``srgb_covariance`` (3, 3) is about ``srgb``; ``ita_as_lit_deg`` is the angle of the photo's own colour, uncorrected;
+    ``ita_class`` belongs to ``ita_deg``.
     """
 
     srgb: tuple[float, float, float]
@@ -56,6 +57,7 @@ class Tone:
     monk: int
     monk_interval: tuple[int, int]
     ita_as_lit_deg: float
+    srgb_covariance: tuple[tuple[float, ...], ...]
     coverage: float = COVERAGE
 
     def as_json(self) -> dict:
@@ -109,11 +111,13 @@ def tone(sample: SkinSample) -> Tone:
     middle = np.array([_quantile(lab[:, k], weight, 0.5) for k in range(3)])
     angle_deg = _quantile(angle, weight, 0.5)
     low, high = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
+    srgb = to_rgb(middle[None])[0]
+    off = to_rgb(lab) - srgb
     return Tone(
-        tuple(round(float(x), 4) for x in to_rgb(middle[None])[0]),
+        tuple(round(float(x), 4) for x in srgb),
         round(angle_deg, 1), tuple(round(_quantile(angle, weight, q), 1) for q in (low, high)), ita_class(angle_deg),
         int(monk(middle)), tuple(int(_quantile(step, weight, q)) for q in (low, high)),
-        round(float(ita(sample.lab)), 1),
+        round(float(ita(sample.lab)), 1), tuple(tuple(row) for row in ((off.T * weight) @ off).round(6).tolist()),
     )  # fmt: skip
 
 

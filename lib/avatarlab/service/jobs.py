@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from avatarlab.errors import InputError
-from avatarlab.facts import STATURE_CM, WEIGHT_KG, check_person
+from avatarlab.subject import STATURE_CM, WEIGHT_KG, Subject
 
 JOB_NAME = "avatar"
 """BullMQ's name of a job; its id is the avatar's."""
@@ -136,8 +136,7 @@ class AvatarJob(BaseModel):
     def _possible(cls, value: float | None, info: ValidationInfo) -> float | None:
         """Of a person; the sentence names the unit that was meant instead."""
         if value is not None:
-            facts = {"stature_cm": 170.0, "weight_kg": None, info.field_name: value}
-            check_person(**facts, sex="unknown")
+            Subject.of(**{"stature_cm": 170.0, info.field_name: value})
         return value
 
     @field_validator("definitions")
@@ -146,6 +145,11 @@ class AvatarJob(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError("each at most once")
         return names
+
+    @property
+    def facts(self) -> Subject:
+        """What is told of the person."""
+        return Subject.of(self.stature_cm, self.weight_kg, self.sex, self.clothes)
 
     @property
     def photo_keys(self) -> dict[str, str]:

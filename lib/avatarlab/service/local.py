@@ -40,7 +40,7 @@ from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import FolderStorage
 
 HOST = "127.0.0.1"
-BODY_REMEDY = " `dvc repro body` makes the open body, which is used where AVATAR_BODY_FILE is not set."
+BODY_REMEDY = " The published open body is used where AVATAR_BODY_FILE is not set."
 CLOSE_S = 3
 """Longest wait for open connections at the end (s)."""
 Load = Callable[[Settings], Making]
@@ -217,7 +217,7 @@ def main(argv: list[str] | None = None, load: Load = Maker.load) -> int:
         asyncio.run(serve(given.folder, given.port, load, _greet(given.folder, not given.no_browser)))
     except (InputError, StartFailed) as error:
         text = str(error)
-        sys.stderr.write(f"{text}{BODY_REMEDY if 'no such file' in text and '`' not in text else ''}\n")
+        sys.stderr.write(f"{text}{BODY_REMEDY if 'no such file' in text else ''}\n")
         return 1
     except KeyboardInterrupt:  # while the models load, or a second one
         pass

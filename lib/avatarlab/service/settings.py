@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from avatarlab.errors import InputError
-from avatarlab.facts import ON_FAILURE
+from avatarlab.subject import ON_FAILURE
 
 
 def _named(*names: str) -> AliasChoices:

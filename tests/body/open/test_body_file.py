@@ -7,24 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from avatarlab.body import Body, poses
+from avatarlab.body import Body, poses, smplx_file
 from avatarlab.body.layout import ARKIT_NAMES, JOINT
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.body.open import container
+from avatarlab.body.open import container, parity
 
 
 @pytest.fixture(scope="module")
-def path():
-    if not OPEN_BODY.exists():
-        pytest.skip("models/body/smplx_open.npz is not built (stage 10_body)")
-    return OPEN_BODY
-
-
-@pytest.fixture(scope="module")
-def by_smplx(path):
+def by_smplx():
     smplx = pytest.importorskip("smplx", reason="the oracle needs the smplx package (extra `lab`)")
     options = {"num_betas": 48, "num_expression_coeffs": 52, "use_pca": False, "flat_hand_mean": True}
-    return smplx.create(str(path), model_type="smplx", use_face_contour=True, **options)
+    return smplx.create(str(OPEN_BODY), model_type="smplx", use_face_contour=True, **options)
 
 
 def test_unmodified_smplx_returns_144_joints_on_the_right_anatomy(by_smplx):
@@ -69,8 +62,8 @@ def _mirrored():
     return brows + bridge + nostrils + eyes + lips
 
 
-def test_header_tells_what_the_file_is(path):
-    with np.load(path, allow_pickle=False) as file:
+def test_header_tells_what_the_file_is():
+    with np.load(OPEN_BODY, allow_pickle=False) as file:
         head = json.loads(str(file["header"]))
         arrays = {name: file[name] for name in file.files if name != "header"}
     assert head["schema"] == "avatarlab.body/1" and "metres" in head["units"]
@@ -80,8 +73,8 @@ def test_header_tells_what_the_file_is(path):
         assert head["sha256"][name] == hashlib.sha256(np.ascontiguousarray(array)).hexdigest(), name
 
 
-def test_reserved_shape_slots_are_zero_and_markers_carry_joints(path):
-    with np.load(path, allow_pickle=False) as file:
+def test_reserved_shape_slots_are_zero_and_markers_carry_joints():
+    with np.load(OPEN_BODY, allow_pickle=False) as file:
         shapedirs, regressor, faces, weights = (file[k] for k in ("shapedirs", "J_regressor", "f", "weights"))
     assert np.abs(shapedirs[:, :, :48]).max(axis=(0, 1)).min() > 1e-4
     assert not shapedirs[:, :, 48:300].any() and not shapedirs[:, :, 352:].any()
@@ -89,35 +82,35 @@ def test_reserved_shape_slots_are_zero_and_markers_carry_joints(path):
     assert faces.max() < len(weights) - container.MARKERS
 
 
-def test_joints_stay_put_while_the_face_acts(path):
-    body = Body.load(path)
+def test_joints_stay_put_while_the_face_acts():
+    body = Body.load(OPEN_BODY)
     still, acting = body(), body(expression=torch.ones(52))
     assert torch.equal(still.joints, acting.joints)
     assert (acting.vertices - still.vertices).abs().max() > 5e-3
 
 
-def test_jaw_and_eyes_turn(path):
-    body = Body.load(path)
+def test_jaw_and_eyes_turn():
+    body = Body.load(OPEN_BODY)
     pose = poses.tpose()
     pose[JOINT["jaw"], 0] = 0.3
     moved = (body(pose=pose).vertices - body().vertices).norm(dim=1)
     assert moved[body.part == body.parts.index("jaw")].max() > 0.015
-    assert moved[body.part == body.parts.index("l_thigh")].max() < 1e-6
+    assert moved[body.part == body.parts.index("l_thigh")].max() < 1e-5
     pose = poses.tpose()
     pose[JOINT["left_eye_smplhf"], 1] = 0.3
     moved = (body(pose=pose).vertices - body().vertices).norm(dim=1)
     assert moved[body.part == body.parts.index("l_eye")].max() > 2e-3
-    assert moved[body.part == body.parts.index("r_eye")].max() < 1e-6
+    assert moved[body.part == body.parts.index("r_eye")].max() < 1e-5
 
 
 @pytest.mark.parametrize("sex", ["male", "female"])
-def test_sampled_people_look_like_the_population(path, sex):
+def test_sampled_people_look_like_the_population(sex):
     """The claim of the stage, on fewer people: mean within 2 %, standard deviation within 15 %."""
     from avatarlab.measure import MEASURES, tapes
     from avatarlab.measure.definitions import FLEXED_M
     from avatarlab.measure.population import moments
 
-    body = Body.load(path)
+    body = Body.load(OPEN_BODY)
     mean, covariance = body.shape_prior(sex)
     draws = torch.randn(600, 48, generator=torch.Generator().manual_seed(5))
     betas = mean + draws @ torch.linalg.cholesky(covariance).T
@@ -127,3 +120,12 @@ def test_sampled_people_look_like_the_population(path, sex):
         values = torch.cat([r[name] for r in read]).numpy() + FLEXED_M[sex].get(name, 0)
         assert values.mean() == pytest.approx(known[k], rel=0.02), name
         assert values.std() == pytest.approx(np.sqrt(spread[k, k]), rel=0.15), name
+
+
+def test_a_body_with_turned_components_differs_from_the_published_one():
+    """Equal betas on both: nothing apart for the same file; a swap of two components is seen at once."""
+    body, other = Body.load(OPEN_BODY), Body.load(OPEN_BODY)
+    assert parity.difference_m(body, other, 60, 1).max() == 0
+    arrays, header = smplx_file.read(OPEN_BODY)
+    arrays["shapedirs"] = arrays["shapedirs"][:, :, [1, 0, *range(2, 400)]]
+    assert parity.difference_m(Body(arrays, header), body, 60, 1).min() > 1e-4

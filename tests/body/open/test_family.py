@@ -48,4 +48,4 @@ def test_plain_skinning_turns_a_lone_joint_rigidly(bodies):
     turn = np.tile(np.eye(3), (55, 1, 1))
     turn[0] = correctives.random_rotations(1, seed=1)[0, 16]
     moved = family.moved(points, weights, turn)
-    assert moved[:3].numpy() == pytest.approx(turn[0].T, abs=1e-6)
+    assert moved[:3].numpy() == pytest.approx(turn[0].T, abs=1e-5)

@@ -38,7 +38,7 @@ def test_both_sexes_together_are_white(learned):
     mean = np.mean([p.mean for p in priors.values()], 0)
     second = np.mean([p.covariance + np.outer(p.mean, p.mean) for p in priors.values()], 0)
     assert mean == pytest.approx(np.zeros(48), abs=1e-8)
-    assert second == pytest.approx(np.eye(48), abs=1e-6)
+    assert second == pytest.approx(np.eye(48), abs=1e-5)
 
 
 def test_whitening_moves_no_body(learned):
@@ -63,3 +63,24 @@ def test_learning_is_deterministic(population):
     modes, scores = population
     bodies = np.tensordot(scores["male"], modes, 1)
     assert np.array_equal(shape.learn(bodies).basis, shape.learn(bodies.copy()).basis)
+
+
+def test_signs_do_not_hang_on_which_side_is_larger():
+    """Left and right move apart in x by amounts that differ in their last digits, either way round."""
+    rng = np.random.default_rng(2)
+    side = rng.standard_normal((30, 3, 4))
+    mirrored = side * np.array([-1.0, 1.0, 1.0])[None, :, None]
+    for hair in (1e-12, -1e-12):
+        basis = np.concatenate([side * (1 + hair), mirrored]).reshape(-1, 4)
+        turned = basis * [1, -1, 1, -1]
+        assert np.array_equal(basis * shape.signs(basis), turned * shape.signs(turned))
+        assert np.array_equal(shape.signs(basis), shape.signs(np.concatenate([side, mirrored]).reshape(-1, 4)))
+
+
+def test_a_turned_start_gives_the_same_components(learned):
+    space, priors, _ = learned
+    turn, _ = np.linalg.qr(np.random.default_rng(3).standard_normal((48, 48)))
+    turned = shape.ShapeSpace(space.mean, space.basis @ turn, space.residual)
+    moved = {s: shape.Prior(turn.T @ p.mean, turn.T @ p.covariance @ turn) for s, p in priors.items()}
+    one, other = shape.whiten(space, priors)[0], shape.whiten(turned, moved)[0]
+    assert np.abs(one.basis - other.basis).max() < 1e-6 * np.abs(one.basis).max()

@@ -8,6 +8,7 @@ from avatarlab.errors import InputError
 from avatarlab.fit.benchmark import repeat
 from avatarlab.fit.benchmark.repeat import Sitter, photographs, repeated, spread_mm
 from avatarlab.measure import MEASURES
+from avatarlab.subject import Subject
 
 PHOTOS = DATA / "photos"
 
@@ -47,7 +48,9 @@ def test_a_photo_is_fitted_alone_and_a_bad_one_is_named(open_body, tmp_path):
     bad, heard = tmp_path / "ibm_yogait_bad.jpg", []
     bad.write_text("no photo")
     paths = [photographs(PHOTOS)[2], bad]
-    taken, refused = repeated(paths, Sitter(1.78, "male", "pretrained"), workers=0, progress=heard.append)
+    taken, refused = repeated(
+        paths, Sitter(Subject(1.78, sex="male"), "pretrained"), workers=0, progress=heard.append
+    )
     assert [one.name for one in taken] == [paths[0].stem] and list(refused) == [bad.stem]
     assert taken[0].tapes_m.keys() == set(MEASURES) <= taken[0].mesh_m.keys()
     assert taken[0].tapes_m["stature"] == pytest.approx(1.78, abs=1e-3)

@@ -116,7 +116,7 @@ def test_a_file_of_that_signature_gives_pose_and_camera(tmp_path, body, person, 
 
 def test_the_fit_takes_it_up(body, person, observed, photo):
     _, guess = nlf.Nlf(StandIn(people_of(body, person), observed["front"].focal_px), body)(photo)
-    result = fit(observed["front"], person.stature_m, body, sex=person.sex, guess=guess, steps=2)
+    result = fit(observed["front"], person.subject, body, guess=guess, steps=2)
     assert result.quality.views[0].iou > 0.9
 
 

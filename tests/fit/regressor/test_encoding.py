@@ -37,13 +37,13 @@ def test_six_numbers_are_a_rotation():
 def test_toward_turns_the_axis_into_the_ray():
     slopes = torch.tensor([[0.0, 0.0], [0.3, 0.0], [-0.2, 0.5]])
     axis = encoding.toward(slopes) @ torch.tensor([0.0, 0.0, 1.0])
-    assert torch.allclose(axis[:, :2] / axis[:, 2:], slopes, atol=1e-6)
+    assert torch.allclose(axis[:, :2] / axis[:, 2:], slopes, atol=1e-5)
 
 
 def test_a_pelvis_in_the_crops_middle_at_the_frames_distance_is_all_zero(frame):
     shift = torch.cat([frame.centre * frame.distance[:, None], frame.distance[:, None]], 1)
     view = encoding.encoded(torch.eye(3).expand(2, 3, 3), shift, poses.standing().expand(2, 55, 3), frame)
-    assert view.place.abs().max() < 1e-6 and view.pose.abs().max() == 0
+    assert view.place.abs().max() < 1e-5 and view.pose.abs().max() == 0
 
 
 def test_a_frame_stands_a_person_as_far_as_the_height_implies():

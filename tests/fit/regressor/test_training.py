@@ -19,6 +19,10 @@ from avatarlab.fit.regressor.training import Settings, train
 TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
 
 
+BY_HEART = 300
+"""Steps within which eight people are known; 30 to 60 are usual, and which of them it is hangs on the body's digits."""
+
+
 @pytest.fixture(scope="module")
 def trained(open_body, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
@@ -33,15 +37,19 @@ def test_a_few_people_are_learned_by_heart(open_body, people):
     torch.manual_seed(0)
     network, loss, seen = Regressor(4), Loss(open_body), shown(people, "front_side")
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
-    values = []
-    for _ in range(40):
+    first, left = {}, {"tape", "turn", "points", "shape"}
+    for step in range(1, BY_HEART + 1):
         optimizer.zero_grad()
         terms = loss(network, network(seen), seen, people)
         total(terms).backward()
         optimizer.step()
-        values.append({name: float(term.detach()) for name, term in terms.items()})
-    for name in ("tape", "turn", "points", "shape"):
-        assert values[-1][name] < 0.6 * values[0][name] or values[-1][name] < 0, name
+        values = {name: round(float(term.detach()), 3) for name, term in terms.items()}
+        first = first or values
+        left = {name for name in left if values[name] > 0 and values[name] > 0.6 * first[name]}
+        said = f"after {step} steps {left} are not below 60 % of {first}, but at {values}"
+        if not left:
+            break
+    assert not left, said
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(open_body, trained, tmp_path):
@@ -73,6 +81,7 @@ def test_equal_weights_give_equal_files_that_load(open_body, trained, tmp_path):
         publish(file, trained[0], open_body, None, {"front_mae15_mm": 20.0}, "test")
     assert sha256(files[0]) == sha256(files[1])
     guess = FirstGuess.load(files[0])
+    assert guess.card["bases"] == {name: open_body.bases[name] for name in ("body", "skeleton")}
     assert guess.card["parameters"]["width"] == 4 and "No calibration or test people" in guess.card["data"]
 
 

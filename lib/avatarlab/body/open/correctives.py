@@ -122,7 +122,7 @@ def disagreement(deformers: Deformers, posedirs: np.ndarray, rotations: np.ndarr
     found = []
     for rotation in rotations:
         skinned, blend = deformers.smplx(rotation)
-        offsets = posedirs @ (rotation[1:] - np.eye(3)).reshape(-1).astype(posedirs.dtype)
+        offsets = posedirs @ (rotation[1:] - np.eye(3)).reshape(-1)
         found.append(skinned + np.einsum("vij,vj->vi", blend, offsets) - deformers.anny(rotation))
     return np.linalg.norm(found, axis=-1)
 
@@ -156,13 +156,13 @@ def solve(source: Source, pose: TPose, coefficients: np.ndarray, count: int = 30
     rotations = random_rotations(count, seed)
     sets = relevant_joints(pose.weights)
     active = np.flatnonzero([bool(s) for s in sets])
-    residual = np.empty((count, len(active), 3), np.float32)
-    blend = np.empty((count, len(active), 3, 3), np.float32)
+    residual = np.empty((count, len(active), 3))
+    blend = np.empty((count, len(active), 3, 3))
     for p, rotation in enumerate(rotations):
         skinned, blended = deformers.smplx(rotation)
         residual[p], blend[p] = (deformers.anny(rotation) - skinned)[active], blended[active]
-    features = (rotations - np.eye(3)).reshape(count, -1).astype(np.float32)
-    posedirs = np.zeros((len(sets), 3, 9 * (len(PARENTS) - 1)), np.float32)
+    features = (rotations - np.eye(3)).reshape(count, -1)
+    posedirs = np.zeros((len(sets), 3, 9 * (len(PARENTS) - 1)))
     worth = np.sqrt((residual**2).sum(2).mean(0)) > LEAST_RESIDUAL
     for joints in set(sets[v] for v in active[worth]):
         members = np.flatnonzero([sets[v] == joints for v in active] & worth)
@@ -179,4 +179,4 @@ def _least_squares(blend: np.ndarray, features: np.ndarray, residual: np.ndarray
     outer = np.einsum("pi,pj->pij", features, features)
     normal = np.tensordot(gram, outer, ((0,), (0,))).transpose(0, 1, 3, 2, 4).reshape(m, 3 * n, 3 * n)
     right = np.einsum("pmba,pmb,pi->mai", blend, residual, features).reshape(m, 3 * n, 1)
-    return np.linalg.solve(normal + RIDGE * np.eye(3 * n, dtype=np.float32), right).reshape(m, 3, n)
+    return np.linalg.solve(normal + RIDGE * np.eye(3 * n), right).reshape(m, 3, n)

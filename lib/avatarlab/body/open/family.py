@@ -28,7 +28,7 @@ STEP = 1e-3
 class Family:
     """T-pose bodies as ``base + z @ modes``; points are the V skin vertices in file order, then the 55 joints.
 
-    ``base`` (V + 55, 3) and ``modes`` (M, V + 55, 3) in metres, pelvis at the origin; ``project`` (K, M) takes
+    ``base`` (V + 55, 3) and ``modes`` (M, V + 55, 3) in metres, float64, pelvis at the origin; ``project`` (K, M) takes
     Anny's blendshape coefficients, made by ``source.coefficients``, to z.
     """
 
@@ -39,17 +39,17 @@ class Family:
 
     def coordinates(self, theta: torch.Tensor) -> torch.Tensor:
         """Return z (N, M) of parameters theta (N, P)."""
-        return (self.source.coefficients(theta.double()) @ self.project).float()
+        return self.source.coefficients(theta) @ self.project
 
     def jacobian(self, theta: torch.Tensor) -> torch.Tensor:
         """Return dz/dtheta (N, M, P): central differences for phenotypes; local changes are linear on each side of 0."""
         count, width = len(theta), len(PHENOTYPES)
         steps = STEP * torch.eye(theta.shape[1], dtype=torch.float64)[:width]
-        around = torch.cat([theta.double()[:, None] + steps, theta.double()[:, None] - steps], 1)
+        around = torch.cat([theta[:, None] + steps, theta[:, None] - steps], 1)
         z = self.source.coefficients(around.flatten(0, 1)).view(count, 2, width, -1) @ self.project
         curved = (z[:, 0] - z[:, 1]) / (2 * STEP)
         straight = torch.where((theta[:, width:] >= 0)[..., None], *self._local_slopes())
-        return torch.cat([curved, straight], 1).mT.float()
+        return torch.cat([curved, straight], 1).mT
 
     @cache  # noqa: B019  (one Family lives as long as the stage)
     def _local_slopes(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,7 +69,7 @@ def family(source: Source, pose: TPose, seed: int = 0) -> Family:
     coefficients = source.coefficients(_spread(source, seed)).numpy()
     order = permutation(source.vertices)
     shapes = np.concatenate([pose.vertex_shapes[:, order], pose.joint_shapes], 1).reshape(len(coefficients[0]), -1)
-    gram = (shapes @ shapes.T).astype(np.float64)  # metric of coefficients: squared vertex distance
+    gram = shapes @ shapes.T  # metric of coefficients: squared vertex distance
     mean = coefficients.mean(0)
     # Modes maximise the spread of vertices over the samples: eigenvectors of C G, symmetrised through G's root.
     values, vectors = np.linalg.eigh(gram)
@@ -82,9 +82,7 @@ def family(source: Source, pose: TPose, seed: int = 0) -> Family:
     base = np.concatenate([pose.vertices[order], pose.joints])
     offset = mean - (mean @ project) @ inverse
     base = base + np.tensordot(offset, shapes, 1).reshape(base.shape)
-    return Family(
-        source, torch.from_numpy(base).float(), torch.from_numpy(modes).float(), torch.from_numpy(project)
-    )
+    return Family(source, *(torch.from_numpy(array) for array in (base, modes, project)))
 
 
 def _spread(source: Source, seed: int) -> torch.Tensor:
@@ -112,14 +110,12 @@ def moved(points: torch.Tensor, weights: np.ndarray, rotations: np.ndarray) -> t
     world = global_rotations(rotations)
     joints = points[..., -len(PARENTS) :, :].numpy()
     shift = walk(PARENTS, world, joints) - np.einsum("jab,...jb->...ja", world, joints)
-    blend = torch.from_numpy(np.tensordot(weights, world, 1)).float()
+    blend = torch.from_numpy(np.tensordot(weights, world, 1))
     turned = torch.einsum("vij,...vj->...vi", blend, points)
-    return turned + torch.from_numpy(weights @ shift.astype(np.float32))
+    return turned + torch.from_numpy(weights @ shift)
 
 
 def _corrective(weights: np.ndarray, posedirs: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    features = (rotations[1:] - np.eye(3)).reshape(-1).astype(np.float32)
-    offsets = posedirs.astype(np.float32) @ features
-    return np.einsum("vij,vj->vi", np.tensordot(weights, global_rotations(rotations), 1), offsets).astype(
-        np.float32
-    )
+    features = (rotations[1:] - np.eye(3)).reshape(-1)
+    offsets = posedirs.astype(np.float64) @ features
+    return np.einsum("vij,vj->vi", np.tensordot(weights, global_rotations(rotations), 1), offsets)

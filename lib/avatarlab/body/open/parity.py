@@ -1,8 +1,9 @@
-"""Anny itself, posed by SMPL-X rotations: what the open body must agree with."""
+"""What the open body must agree with: Anny itself, posed by SMPL-X rotations, and the published file."""
 
 import numpy as np
 import torch
 
+from avatarlab.body import Body
 from avatarlab.body.open.correctives import bone_entries
 from avatarlab.body.open.rig import joint_bones
 from avatarlab.body.open.source import ANNY_TO_SMPLX, Source, split
@@ -31,3 +32,14 @@ def pose_anny(model, source: Source, turns: np.ndarray, theta: torch.Tensor, rot
     heads = posed["bone_poses"][:, joint_bones(source.bones), :3, 3].numpy() @ ANNY_TO_SMPLX.T
     vertices = posed["vertices"].numpy() @ ANNY_TO_SMPLX.T
     return (vertices - heads[:, :1])[:, permutation(source.vertices)], heads - heads[:, :1]
+
+
+def difference_m(body: Body, published: Body, count: int, seed: int) -> np.ndarray:
+    """Return the largest vertex distance (count,) in metres of each of ``count`` people drawn N(0, 1) in whitened components
+    between two bodies given the same betas: zero only where components have one order, sign and size."""
+    draws = np.random.default_rng(seed).standard_normal((count, len(published.shape_prior()[0])))
+    apart = []
+    with torch.no_grad():
+        for betas in torch.from_numpy(draws).float().split(50):
+            apart.append((body(betas=betas).vertices - published(betas=betas).vertices).norm(dim=-1).amax(-1))
+    return torch.cat(apart).double().numpy()

@@ -1,5 +1,6 @@
 """What to ask of Anny for a measured person: parameters' ranges, where a search starts, how tightly tapes are kept."""
 
+import numpy as np
 import torch
 
 from avatarlab.body.open.source import PHENOTYPES, Source
@@ -54,17 +55,18 @@ def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return low, high and spread (P,) of the parameters."""
     local = len(source.parameters) - len(PHENOTYPES)
     tables = ((LOW, -LOCAL_LIMIT), (HIGH, LOCAL_LIMIT), (SPREAD, LOCAL_SPREAD))
-    return tuple(torch.tensor([*(table[name] for name in PHENOTYPES), *[rest] * local]) for table, rest in tables)
+    rows = ([*(table[name] for name in PHENOTYPES), *[rest] * local] for table, rest in tables)
+    return tuple(torch.tensor(row, dtype=torch.float64) for row in rows)
 
 
 def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
     """Return ``count`` strewn centres (count, P) for one sex."""
     low, high, spread = bounds(source)
-    middle = torch.zeros(len(source.parameters))
-    middle[: len(PHENOTYPES)] = torch.tensor([CENTRE[name] for name in PHENOTYPES])
+    middle = torch.zeros(len(source.parameters), dtype=torch.float64)
+    middle[: len(PHENOTYPES)] = torch.tensor([CENTRE[name] for name in PHENOTYPES], dtype=torch.float64)
     female = sex == "female"
     middle[PHENOTYPES.index("gender")] = float(female)
     for name, starts in LONGER_ARMS.items():
         middle[source.parameters.index(name)] = starts[female]
-    strewn = torch.randn(count, len(middle), generator=torch.Generator().manual_seed(seed))
+    strewn = torch.from_numpy(np.random.default_rng([seed, female]).standard_normal((count, len(middle))))
     return (middle + JITTER * spread * strewn).clamp(low, high)

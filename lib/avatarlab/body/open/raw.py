@@ -77,13 +77,13 @@ class Raw:
     def posed(self, theta: torch.Tensor, rotations: np.ndarray) -> np.ndarray:
         """Pose one body, theta (P,), by SMPL-X rotations (N, 55, 3, 3): skin vertices in file order, then the 55
         joints, (N, V + 55, 3) m, pelvis joint at the origin."""
-        coefficients = self.source.coefficients(theta[None].double())[0].float().numpy()
+        coefficients = self.source.coefficients(theta[None].double())[0].numpy()
         rest, heads, _ = self.source.rest(coefficients)
         turned = (bone_rotations(self.source, rotation) @ self.turns for rotation in rotations)
         return np.stack([self._points(turns, rest, heads) for turns in turned])
 
     def _points(self, turns: np.ndarray, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
-        skin, joints = skinned(self.source, turns.astype(np.float32), vertices, heads)
+        skin, joints = skinned(self.source, turns, vertices, heads)
         points = np.concatenate([skin[..., permutation(self.source.vertices), :], joints], -2)
         return np.ascontiguousarray(points)  # einsum leaves the axes in another order, which makes every use slow
 
@@ -91,8 +91,8 @@ class Raw:
 def raw(model=None) -> Raw:
     """Read Anny with everything in which people here differ."""
     source = load(model, FURTHER)
-    _, heads, tails = source.rest(source.reference().astype(np.float32))
-    return Raw(_adult(source), straighten(source, heads, tails).astype(np.float32))
+    _, heads, tails = source.rest(source.reference())
+    return Raw(_adult(source), straighten(source, heads, tails))
 
 
 def _adult(source: Source) -> Source:
@@ -107,12 +107,12 @@ def _probes(source: Source, sex: str) -> torch.Tensor:
     """Return parameters (N, P) at random over all that the match may reach, both ends of every range among them."""
     low, high, _ = bounds(source)
     few = centres(source, sex, 64, seed=0)
-    chosen = torch.rand(few.shape, generator=torch.Generator().manual_seed(1))
+    chosen = torch.from_numpy(np.random.default_rng(1).random(few.shape))
     limits = torch.where(chosen < 0.5, low, high)
     searched = len(source.parameters) - len(FURTHER)
     few[:, :searched] = limits[:, :searched]
     few[:, PHENOTYPES.index("gender")] = float(sex == "female")
-    return few.double()
+    return few
 
 
 def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -120,7 +120,7 @@ def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     low, high, spread = people.bounds(replace(source, parameters=source.parameters[: -len(FURTHER)]))
     wrist = source.parameters.index("measure-wrist-circ-incr")
     low[wrist], high[wrist] = -WRIST_LIMIT, WRIST_LIMIT
-    wide = torch.full((len(FURTHER),), 10.0)
+    wide = torch.full((len(FURTHER),), 10.0, dtype=torch.float64)
     return torch.cat([low, -wide]), torch.cat([high, wide]), torch.cat([spread, torch.full_like(wide, FIXED)])
 
 
@@ -131,7 +131,7 @@ def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
     firmness = 0.5 + FIRMNESS_SPREAD * _draws(chance, (count, 1))
     races = chance.dirichlet([1.0] * len(RACES), count)
     nuisance = np.array(list(NUISANCE.values())) * _draws(chance, (count, len(NUISANCE)))
-    return torch.cat([searched, torch.from_numpy(np.hstack([firmness, races, nuisance])).float()], 1)
+    return torch.cat([searched, torch.from_numpy(np.hstack([firmness, races, nuisance]))], 1)
 
 
 def _draws(chance: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

@@ -194,7 +194,7 @@ def walk(parents: np.ndarray, turns: np.ndarray, heads: np.ndarray) -> np.ndarra
 def t_pose(source: Source) -> TPose:
     """Straighten Anny into the T-pose and merge its bones into the 55 joints."""
     _, heads, tails = source.rest(source.reference())
-    turns = straighten(source, heads, tails).astype(np.float32)
+    turns = straighten(source, heads, tails)
     vertices, joints = skinned(source, turns, source.vertices, source.heads)
     vertex_shapes, joint_shapes = skinned(source, turns, source.vertex_shapes, source.head_shapes)
     return TPose(vertices, joints, vertex_shapes, joint_shapes, turns, merged_weights(source))
@@ -203,7 +203,7 @@ def t_pose(source: Source) -> TPose:
 def merged_weights(source: Source) -> np.ndarray:
     """Return skin weights (V, 55): each joint's is the sum of its bones'."""
     owner = owners(source.bones)
-    weights = np.zeros((len(source.weights), len(PARENTS)), np.float32)
+    weights = np.zeros((len(source.weights), len(PARENTS)))
     np.add.at(weights.T, owner, source.weights.T)
     return weights / weights.sum(1, keepdims=True)
 
@@ -217,4 +217,4 @@ def skinned(source: Source, turns, vertices, heads) -> tuple[np.ndarray, np.ndar
     moved_skin = np.einsum("vij,...vj->...vi", blend, vertices) + source.weights @ shift
     joints = moved[..., joint_bones(source.bones), :]
     origin = joints[..., :1, :]
-    return (moved_skin - origin).astype(np.float32), (joints - origin).astype(np.float32)
+    return moved_skin - origin, joints - origin

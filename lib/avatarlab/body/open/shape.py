@@ -73,8 +73,8 @@ def prior(scores: np.ndarray, measures: np.ndarray, mean: np.ndarray, covariance
 def whiten(space: ShapeSpace, priors: dict[str, Prior]) -> tuple[ShapeSpace, dict[str, Prior]]:
     """Re-express space and priors so that both sexes together have zero mean and unit covariance.
 
-    Components stay orthogonal and are sorted by the vertex distance of one standard deviation; signs are fixed (the
-    largest entry is positive), so equal input gives equal files.
+    Components stay orthogonal and are sorted by the vertex distance of one standard deviation; signs are fixed by
+    ``signs``, so that every machine makes the same components from the same bodies.
     """
     pooled = np.mean([p.mean for p in priors.values()], 0)
     between = np.mean([np.outer(p.mean - pooled, p.mean - pooled) for p in priors.values()], 0)
@@ -82,8 +82,16 @@ def whiten(space: ShapeSpace, priors: dict[str, Prior]) -> tuple[ShapeSpace, dic
     seen = space.basis @ root * metric(space.mean.size)[:, None]
     values, turn = np.linalg.eigh(seen.T @ seen)
     turn = turn[:, np.argsort(values)[::-1]]
-    basis = space.basis @ root @ turn
-    signs = np.sign(basis[np.abs(basis).argmax(0), np.arange(basis.shape[1])])
-    map_ = np.linalg.inv(root @ turn * signs)
+    turn = turn * signs(space.basis @ root @ turn)
+    map_ = np.linalg.inv(root @ turn)
     white = {sex: Prior(map_ @ (p.mean - pooled), map_ @ p.covariance @ map_.T) for sex, p in priors.items()}
-    return ShapeSpace(space.mean + space.basis @ pooled, basis * signs, space.residual), white
+    return ShapeSpace(space.mean + space.basis @ pooled, space.basis @ root @ turn, space.residual), white
+
+
+def signs(basis: np.ndarray) -> np.ndarray:
+    """Return +1 or -1 (S,) per component of a basis (D, S): that which makes the sum of cubes of its y and z positive.
+
+    The largest entry would not do: left and right sides mirror each other, so x has two of opposite signs.
+    """
+    upright = basis.reshape(-1, 3, basis.shape[1])[:, 1:]
+    return np.where((upright**3).sum((0, 1)) < 0, -1.0, 1.0)

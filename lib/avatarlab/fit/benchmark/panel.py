@@ -138,8 +138,7 @@ def judged(records: Sequence[Record], posterior: Posterior | None, inputs: Input
         if posterior is None or not posterior.knows(one.readings):
             found[one.id] = uncalibrated(one.readings, one.stature_m)
         else:
-            weight = one.weight_kg if inputs.weighed else None
-            found[one.id] = posterior(one.readings, one.stature_m, weight, one.sex)
+            found[one.id] = posterior(one.readings, one.told(inputs.weighed))
     return found
 
 

@@ -16,6 +16,7 @@ from avatarlab.fit.pictures import overlaid
 from avatarlab.lab.parallel import Outcome, outcomes
 from avatarlab.measure import measure
 from avatarlab.photo import decode, observe
+from avatarlab.subject import Subject
 
 ONE_MAN = "ibm_yogait_*.jpg"
 """The ten photographs of one man: eight upright with the arms at various heights, one bent aside, one kneeling; two of
@@ -36,8 +37,7 @@ class Taken:
 class Sitter(NamedTuple):
     """Who is in the photos, as far as it is assumed, and how he is fitted."""
 
-    stature_m: float
-    sex: str
+    subject: Subject
     weights: str
 
 
@@ -51,9 +51,9 @@ def fitted(models: tuple[Body, Sitter], path: str) -> Taken:
     body, sitter = models
     photo = decode(path)
     seen = observe(photo)
-    result = fit(seen, sitter.stature_m, body, sex=sitter.sex, weights=sitter.weights)
+    result = fit(seen, sitter.subject, body, weights=sitter.weights)
     person = result.person
-    tapes = {name: cm / 100 for name, cm in measure(body, person).values().items()}
+    tapes = {name: cm / 100 for name, cm in measure(body, person, withhold=False).values().items()}
     picture = overlaid(photo.rgb, seen.mask, body, person.betas(), result.poses[0], result.cameras[0])
     return Taken(Path(path).stem, tapes, dict(result.readings.value), _around(picture, seen.mask))
 

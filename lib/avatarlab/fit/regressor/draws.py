@@ -69,7 +69,6 @@ class Draws:
 
 
 def _root(body: Body, sex: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (S,) and square root (S, S) of the prior's covariance."""
+    """Mean (S,) and Cholesky's factor (S, S) of the prior's covariance: unique, unlike eigenvectors."""
     mean, covariance = (x.double().numpy() for x in body.shape_prior(sex))
-    values, vectors = np.linalg.eigh(covariance)
-    return mean, vectors * np.sqrt(values.clip(0))
+    return mean, np.linalg.cholesky(covariance)

@@ -1,4 +1,4 @@
-"""The trained network as a file: weights, the anchors of its components, and a card that says where they come from."""
+"""The trained network as a file: weights, and a card that says where they come from and what they rest on."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,11 +6,12 @@ from pathlib import Path
 
 from avatarlab import weights
 from avatarlab.body import Body
-from avatarlab.fit import guess
 from avatarlab.fit.regressor.training import Training
 from avatarlab.people import Participants
 
 LICENCE = "Apache-2.0"
+BASES = ("body", "skeleton")
+"""What the network says betas and poses in."""
 DATA = (
     "Made-up people only, drawn anew for every round: half mixtures of train participants of stage 11_people ({count} "
     "people, rows: {source}), half draws from the open body's prior, each with what participants have beyond its "
@@ -30,6 +31,7 @@ def publish(
     data = DATA.format(count=len(people) if people else 0, source=people.source if people else "none")
     card = {
         "data": data, "parameters": asdict(module.settings), "commit": commit, "metrics": dict(metrics),
-        "licence": LICENCE, "body_sha256": body.sha256, "seed": module.settings.seed,
+        "licence": LICENCE, "bases": {name: body.bases[name] for name in BASES}, "seed": module.settings.seed,
     }  # fmt: skip
-    weights.save(path, guess.packed(module.network, body), card)
+    numbers = module.network.state_dict()
+    weights.save(path, {name: x for name, x in numbers.items() if not name.endswith("num_batches_tracked")}, card)

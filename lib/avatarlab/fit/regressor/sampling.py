@@ -12,7 +12,7 @@ from avatarlab.fit.regressor.coarse import coarse
 from avatarlab.fit.regressor.draws import SEXES, Draws, Shapes
 from avatarlab.fit.regressor.encoding import Frame, View
 from avatarlab.fit.regressor.network import VIEWS, Seen
-from avatarlab.fit.regressor.shots import KINDS, Shot, Studio, Subject, arms
+from avatarlab.fit.regressor.shots import KINDS, PosedPerson, Shot, Studio, arms
 from avatarlab.fit.regressor.wide import Wide
 from avatarlab.people import clothing, posing
 from avatarlab.photo.keypoints import Keypoints
@@ -72,7 +72,7 @@ class Sampler:
             [self.studio.shot(one, KINDS[n % VIEWS], chance) for n, one in enumerate(subjects)], shapes, bent
         )
 
-    def subjects(self, shapes: Shapes, chance: np.random.Generator) -> tuple[list[Subject], Tensor]:
+    def subjects(self, shapes: Shapes, chance: np.random.Generator) -> tuple[list[PosedPerson], Tensor]:
         """Pose everybody once for each view -> N x 2 subjects, poses (N, 2, 55, 3)."""
         count = len(shapes.betas)
         bent = torch.stack([posing.sloppy(chance, arms(kind, chance)) for _ in range(count) for kind in KINDS])
@@ -83,7 +83,7 @@ class Sampler:
         spots = self.points(posed.joints, posed.vertices[:, :, kept:])
         worn = [_worn(chance, float(sex)) for sex in shapes.sex]
         return [
-            Subject(
+            PosedPerson(
                 posed.vertices[n, k, :kept], posed.joints[n, k], spots[n, k], bent[n, k],
                 float(shapes.stature_m[n]), worn[n],
             )

@@ -30,7 +30,7 @@ SIDE_ARMS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class PosedPerson:
     """A posed person: skin (K, 3) m of the coarse mesh, joints (55, 3), keypoints (33, 3) m, pose, stature and clothes."""
 
     skin: Tensor
@@ -69,7 +69,7 @@ class Studio:
     def __init__(self, body: Body, mesh: Coarse):
         self.mesh, self.wardrobe = mesh, clothing.wardrobe(body).only(mesh.vertices, mesh.faces)
 
-    def shot(self, subject: Subject, kind: str, chance: np.random.Generator) -> Shot:
+    def shot(self, subject: PosedPerson, kind: str, chance: np.random.Generator) -> Shot:
         """Photograph a person from ``kind``, front or side, with a phone somewhere."""
         phone = posing.camera(subject.skin, chance, kind)
         canvas = _canvas(phone, subject.skin)
@@ -81,7 +81,7 @@ class Studio:
         told, source = tracks.focal(phone, chance)
         return _told(subject, image, found, canvas, here, told / float(phone.K[0, 0]), source)
 
-    def outline(self, subject: Subject, canvas: Camera, chance: np.random.Generator) -> np.ndarray:
+    def outline(self, subject: PosedPerson, canvas: Camera, chance: np.random.Generator) -> np.ndarray:
         """The mask bool (H, W) on the canvas: exact of a naked body, faulty of a clothed one."""
         worn = subject.worn
         surface = subject.skin if worn is None else self.wardrobe.dressed(subject.skin, worn)
@@ -116,7 +116,7 @@ def _canvas(camera: Camera, skin: Tensor) -> Camera:
     return Camera(camera.viewmat, k, width, height)
 
 
-def _told(subject: Subject, image, found, canvas: Camera, here: Window, zoom: float, source: str) -> Shot:
+def _told(subject: PosedPerson, image, found, canvas: Camera, here: Window, zoom: float, source: str) -> Shot:
     """The shot with its truth, given that the focal length is said to be ``zoom`` times what it is."""
     focal = float(canvas.K[0, 0]) * zoom
     middle = np.array([here.left, here.top]) + np.array([COLUMNS, ROWS]) / 2 / here.scale

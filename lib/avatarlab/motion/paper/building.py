@@ -13,7 +13,7 @@ from avatarlab.body import Body
 from avatarlab.errors import InputError
 from avatarlab.lab.parallel import outcomes
 from avatarlab.motion.clip import Clip
-from avatarlab.motion.library import Library
+from avatarlab.motion.library import RESTS_ON, Library
 from avatarlab.motion.paper.settings import Entry, entries
 from avatarlab.motion.skeleton import COUNT, Skeleton
 from avatarlab.motion.trackers import RATE
@@ -79,7 +79,12 @@ def _library(kept, about: dict, body_file: str | Path | None) -> Library:
     listed = [entry for entry, *_ in kept]
     sizes = [len(trans) for *_, trans in kept]
     header = {
-        **{"rate": RATE, "body_sha256": body.sha256, "held_out": [], "cross_sources": []},
+        **{
+            "rate": RATE,
+            "bases": {name: body.bases[name] for name in RESTS_ON},
+            "held_out": [],
+            "cross_sources": [],
+        },
         "test_clips": [entry.path for entry in listed if entry.test],
         "licences": {
             subset: "AMASS: research only, see its licence" for subset in sorted({e.subset for e in listed})

@@ -3,7 +3,8 @@
 import pytest
 
 from avatarlab.errors import InputError
-from avatarlab.fit.subjects import read
+from avatarlab.fit.cases import read
+from avatarlab.subject import Subject
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,6 @@ def test_sources(body):
         ],
         body,
     )
-    assert set(made.photos) == {"front", "side"} and made.truth.stature_m == made.stature_m
-    assert (made.clothes, real.clothes) == ("minimal", "any")
-    assert real.photos["front"].rgb.shape == (512, 512, 3) and real.sex == "unknown" and real.stature_m == 1.68
+    assert set(made.photos) == {"front", "side"} and made.truth.stature_m == made.subject.stature_m
+    assert (made.subject.clothes, real.subject.clothes) == ("minimal", "any")
+    assert real.photos["front"].rgb.shape == (512, 512, 3) and real.subject == Subject(1.68)

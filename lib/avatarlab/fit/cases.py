@@ -17,30 +17,27 @@ import skimage.data
 from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.errors import InputError
-from avatarlab.facts import check_person
 from avatarlab.people.rendered import Rendered, rendered_person
 from avatarlab.photo import Photo, decode
-from avatarlab.photo.observation import capture_of
+from avatarlab.subject import Subject
 
 VIEWS = ("front", "side")
-KEYS = ("name", *VIEWS, "stature_cm", "weight_kg", "sex", "clothes")
+FACTS = ("stature_cm", "weight_kg", "sex", "clothes")
+KEYS = ("name", *VIEWS, *FACTS)
 PICTURES = ("astronaut",)
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A person to fit: photos by view, what is known, and the truth of a rendered one."""
+class Case:
+    """A person to fit: photos by view, what is told of them, and the truth of a rendered one."""
 
     name: str
     photos: dict[str, Photo]
-    stature_m: float
-    weight_kg: float | None
-    sex: str
+    subject: Subject
     truth: Rendered | None = None
-    clothes: str = "any"
 
 
-def read(entries: Sequence[Mapping], body: Body) -> list[Subject]:
+def read(entries: Sequence[Mapping], body: Body) -> list[Case]:
     """Check every entry before the first photo is looked at; InputError names entry, fault and remedy."""
     if not entries:
         raise InputError("subjects: the list is empty; name at least one person in params.yaml.")
@@ -48,7 +45,7 @@ def read(entries: Sequence[Mapping], body: Body) -> list[Subject]:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise InputError(f"subjects: {', '.join(doubled)} is there twice; give every person a name of its own.")
-    return [_subject(entry, body) for entry in entries]
+    return [_case(entry, body) for entry in entries]
 
 
 def _name(entry) -> str:
@@ -75,39 +72,49 @@ def is_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text) is not None
 
 
-def _subject(entry: Mapping, body: Body) -> Subject:
+def _case(entry: Mapping, body: Body) -> Case:
     name, front = str(entry["name"]), str(entry.get("front") or "")
     try:
-        return _rendered(name, front, body) if front.startswith("rendered:") else subject(entry, _photo)
+        return _rendered(name, front, body) if front.startswith("rendered:") else case(entry, open_photo)
     except InputError as error:
         raise InputError(f"subjects.{name}: {error}") from None
 
 
-def subject(entry: Mapping, opened: Callable[[str], Photo]) -> Subject:
-    """A person of one entry, whose photos ``opened`` decodes; InputError names the fault."""
+def case(entry: Mapping, opened: Callable[[str], Photo]) -> Case:
+    """A person of one entry, whose photos ``opened`` decodes once the facts are checked; InputError names the fault."""
     if entry.get("stature_cm") is None:
         raise InputError("stature_cm is missing; the photo alone does not tell how tall somebody is.")
-    stature_cm, weight, sex = entry["stature_cm"], entry.get("weight_kg"), entry.get("sex") or "unknown"
-    stature_m = check_person(stature_cm, weight, sex)
+    told = {name: entry[name] for name in FACTS if entry.get(name) not in (None, "")}
+    subject = Subject.of(**told)
     photos = {view: opened(str(entry[view])) for view in VIEWS if entry.get(view)}
-    clothes = str(entry.get("clothes") or "any")
-    capture_of(clothes)  # refuses what is unknown before the first photo is looked at
-    return Subject(str(entry["name"]), photos, stature_m, weight, sex, clothes=clothes)
+    return Case(str(entry["name"]), photos, subject)
 
 
-def _rendered(name: str, source: str, body: Body) -> Subject:
+def parse_facts(written: Mapping[str, str]) -> dict:
+    """Numbers and words of what was written; what is no number is left to the check that names the remedy."""
+    facts = {name: text for name, text in written.items() if text}
+    for name in ("stature_cm", "weight_kg"):
+        try:
+            facts |= {name: float(facts[name])} if name in facts else {}
+        except ValueError:
+            raise InputError(f"{name}: got {facts[name]!r}, expected a number, such as 178.5.") from None
+    return facts
+
+
+def _rendered(name: str, source: str, body: Body) -> Case:
     seed = source.removeprefix("rendered:")
     if not seed.isdigit():
         raise InputError(f"front: got {source!r}, expected `rendered:` and a whole number, such as `rendered:7`.")
     made = rendered_person(body, int(seed))
     photos = {view: shot.photo for view, shot in made.shots.items()}
-    return Subject(name, photos, made.stature_m, None, made.sex, made, "minimal")
+    return Case(name, photos, made.subject, made)
 
 
-def _photo(source: str) -> Photo:
+def open_photo(source: str, folder: Path = ROOT) -> Photo:
+    """The photo of a path, relative to ``folder``, or of scikit-image (PICTURES)."""
     if source.startswith("skimage:"):
         picture = source.removeprefix("skimage:")
         if picture not in PICTURES:
             raise InputError(f"got {source!r}, expected skimage:{PICTURES[0]} or the path of a photo.")
         return Photo(getattr(skimage.data, picture)(), None, picture)
-    return decode(ROOT / Path(source).expanduser())
+    return decode(folder / Path(source).expanduser())
