@@ -225,5 +225,6 @@ def test_a_search_takes_over_what_an_earlier_one_prepared(body, person, observed
     after = search(both, person.subject, body, **given, ahead=front)
     assert sought == [0, 1, 0, 1] and after.targets[0] is front.targets[0]
     assert torch.equal(after.state.betas, alone.state.betas) and torch.equal(after.covariance, alone.covariance)
-    search(both[:1], replace(person.subject, stature_m=person.stature_m + 0.05), body, **given, ahead=front)
+    taller = replace(person.subject, stature_m=person.subject.stature_m + 0.05)
+    search(both[:1], taller, body, **given, ahead=front)
     assert sought[4:] == [0], "a pose was taken over for another shape"

@@ -17,7 +17,6 @@ from avatarlab.fit.quality import judged
 from avatarlab.fit.records import Record, load, written
 from avatarlab.lab.parallel import Outcome, outcomes
 from avatarlab.people import Participant, Participants, delivered
-from avatarlab.photo import Observation
 from avatarlab.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -137,34 +136,22 @@ def searched(models: Models, job: Job) -> list[Record]:
     one = models.people[job.number]
     views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
     shown = dict(zip(views, delivered(one, job.track, models.body, views), strict=True))
-    records, ahead = [], None
+    told, records, ahead = Subject(one.stature_m, sex=one.sex), [], None
     for kind in job.inputs:
-        found = _found(models, one, job.track, tuple(shown[view] for view in kind.split("_")), ahead)
-        ahead = found or ahead
-        records += [_record(one, job.track, kind, found)] if found else []
+        seen = tuple(shown[view] for view in kind.split("_"))
+        if any(view is None or any(note.fatal for note in view.findings) for view in seen):
+            log.warning("%s, track %s, %s: nobody is found in a photo", one.id, job.track, kind)
+            continue
+        ahead = search(
+            seen, told, models.body, guess=models.guess, steps=models.steps, weights=models.weights, ahead=ahead
+        )
+        records.append(_record(one, told, job.track, kind, ahead))
     return records
 
 
-def _found(
-    models: Models, one: Participant, track: str, seen: tuple[Observation | None, ...], ahead: Found | None
-) -> Found | None:
-    """The search of some views, or None where one of them shows nobody or is beyond use."""
-    if any(view is None or any(note.fatal for note in view.findings) for view in seen):
-        log.warning("%s, track %s, %d views: nobody is found in a photo", one.id, track, len(seen))
-        return None
-    return search(
-        seen, told(one), models.body, guess=models.guess, steps=models.steps, weights=models.weights, ahead=ahead
-    )
-
-
-def told(one: Participant) -> Subject:
-    """What a search is told of a participant: everything but the weight."""
-    return Subject(one.stature_m, sex=one.sex)
-
-
-def _record(one: Participant, track: str, kind: str, found: Found) -> Record:
+def _record(one: Participant, told: Subject, track: str, kind: str, found: Found) -> Record:
     """What one search read."""
-    end = concluded(found, told(one), None)
+    end = concluded(found, told, None)
     return Record(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
         one.truth_m, one.row, one.mesh_m, judged(found, end).usable,

@@ -67,9 +67,8 @@ class Search:
 
     def __post_init__(self):
         parts = instruments(self.body)
-        self.points, self.stature, self.draw, self.all, self.few = (
-            parts.points, parts.stature, parts.draw, parts.all, parts.few,
-        )  # fmt: skip
+        self.points, self.stature, self.draw = parts.points, parts.stature, parts.draw
+        self.all, self.few = parts.all, parts.few
         self.rest = poses.standing()
         self.sigma_m = [contours.FIRST_SIGMA_M] * len(self.targets)
         self.misfit_m = [contours.NO_OUTLINE_M] * len(self.targets)
@@ -211,9 +210,8 @@ class Search:
         self.report("pose", energy)
         return view
 
-    def _keypoint_steps(
-        self, betas: Tensor, view: ViewState, number: int, stages, steps: int
-    ) -> tuple[ViewState, float]:
+    def _keypoint_steps(self, betas: Tensor, view: ViewState, number: int, stages, steps: int):
+        """(view after so many steps of each stage, energy)."""
         alone = State(betas, (view,))
         free = self.free(alone, False, (0,))
         for spread, strength in stages:
