@@ -49,6 +49,8 @@ MUTATIONS = (
              "past * outward", "render/test_silhouette.py"),
     Mutation("stature's constraint", "fit/shape.py", "along * (stature_m - value) / (slope @ along)",
              "along * (stature_m - value) / (along @ along)", "fit/test_shape.py"),
+    Mutation("stature's direction", "fit/shape.py", "along = covariance @ slope\n        betas",
+             "along = slope\n        betas", "fit/test_shape.py"),
     Mutation("certainty given stature", "fit/shape.py", "covariance - torch.outer(along, along) / (slope @ along)",
              "covariance - 0.5 * torch.outer(along, along) / (slope @ along)", "fit/test_shape.py"),
     Mutation("posterior's update", "fit/posterior.py", "covariance - back @ gain @ covariance",

@@ -28,6 +28,16 @@ def test_projection_reaches_any_stature_exactly(body):
         assert abs(float(stature(betas)) - wanted) < 2e-5
 
 
+def test_projection_moves_what_is_uncertain_and_ends_in_a_few_steps(body):
+    """As little as the covariance allows: along it times the slope, which hardly changes on the way."""
+    stature, uncertain, steps = shape.Stature(body), torch.linspace(0.1, 3.0, 48, dtype=torch.float64), []
+    asked = stature.slope
+    stature.slope = lambda betas: steps.append(asked(betas)) or steps[-1]
+    betas = shape.to_stature(torch.zeros(48), stature, float(stature(torch.zeros(48))) + 0.1, uncertain.diag())
+    assert torch.cosine_similarity(betas.double(), uncertain * steps[0][1], dim=0) > 0.995
+    assert len(steps) <= 5, "no more than a linear problem and a little"
+
+
 def test_known_stature_leaves_no_variance_along_it(body):
     prior = shape.prior(body, "male")
     _, slope = shape.Stature(body).slope(prior.mean.float())
