@@ -112,7 +112,8 @@ def test_results_of_other_stages_that_a_notebook_names_are_deps():
 
 def environment() -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PATH": path, "OMP_NUM_THREADS": "2"}
+    settings = {"PATH": path, "OMP_NUM_THREADS": "2", "PYTHONUNBUFFERED": "1"}  # a stage is named as it begins
+    return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | settings
 
 
 def call(root: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
