@@ -15,8 +15,10 @@ def test_style_sets_the_palette_and_steady_svg():
 
 
 def test_filmstrip_wraps_into_rows_and_titles_each_picture():
-    strip = figures.filmstrip([np.zeros((6, 4, 3))] * 7, [f"no. {n}" for n in range(7)], "Seven", columns=4)
-    assert len(strip.axes) == 8 and strip.axes[6].get_title() == "no. 6" and strip.get_suptitle() == "Seven"
+    with matplotlib.rc_context():  # whatever style a test before has left
+        figures.style()
+        strip = figures.filmstrip([np.zeros((6, 4, 3))] * 7, [f"no. {n}" for n in range(7)], "Seven", columns=4)
+    assert len(strip.axes) == 8 and strip.axes[6].get_title("left") == "no. 6" and strip.get_suptitle() == "Seven"
     assert len(strip.axes[7].images) == 0
     plt.close(strip)
 

@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_one_is_refused_in_one_line(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("AVATAR_BODY_FILE", "missing", "no such body file; run"), ("WEBHOOK_SECRET", "whsec_x", "WEBHOOK_SECRET: expected"),
+    [("AVATAR_BODY_FILE", "missing", "no such body file; leave AVATAR_BODY_FILE"), ("WEBHOOK_SECRET", "whsec_x", "WEBHOOK_SECRET: expected"),
      ("AVATAR_UPLOAD_MB", "x", "AVATAR_UPLOAD_MB")],
 )  # fmt: skip
 def test_what_is_not_in_order_is_said_in_one_line(tmp_path, capsys, monkeypatch, name, value, words):
