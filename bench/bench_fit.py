@@ -19,9 +19,9 @@ import torch
 from avatarlab.body import Body
 from avatarlab.fit import fit
 from avatarlab.fit.cases import read
-from avatarlab.fit.guess import first_guess, place
-from avatarlab.fit.outside import looked
-from avatarlab.fit.target import target
+from avatarlab.fit.estimator.target import target
+from avatarlab.fit.external import looked
+from avatarlab.fit.regressor.predict import first_guess, place
 
 PERSON = [{"name": "rendered", "front": "rendered:7"}]
 

@@ -18,12 +18,12 @@ import torch
 
 from avatarlab import DATA, ROOT
 from avatarlab.motion import models
-from avatarlab.motion.building import clean_take, ground
-from avatarlab.motion.cleaning import CUTOFF_HZ
-from avatarlab.motion.live import paced
+from avatarlab.motion.capture.live import paced
+from avatarlab.motion.data.building import clean_take, ground
+from avatarlab.motion.data.cleaning import CUTOFF_HZ
+from avatarlab.motion.data.recordings import takes_in, unpack
+from avatarlab.motion.evaluate import Bench
 from avatarlab.motion.predictor import Predictor
-from avatarlab.motion.scoring import Bench
-from avatarlab.motion.takes import takes_in, unpack
 from avatarlab.motion.trackers import Trackers
 
 LIBRARY = ROOT / "data" / "motion" / "motion.npz"

@@ -17,7 +17,7 @@ from statistics import median
 import torch
 
 from avatarlab import ROOT
-from avatarlab.files import read_npz
+from avatarlab.core.files import read_npz
 from avatarlab.render import Camera, rasterize, shade, silhouette
 from avatarlab.render.raster import visible_faces
 from avatarlab.render.screen import to_screen

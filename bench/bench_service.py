@@ -27,11 +27,11 @@ from PIL import Image
 
 from avatarlab import ROOT
 from avatarlab.body import Body
-from avatarlab.people.rendered import rendered_person
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import open_storage
+from avatarlab.synthetic.rendered import rendered_person
 
 sys.path.insert(0, str(ROOT / "tests" / "service"))
 from redis_server import RedisServer, free_port

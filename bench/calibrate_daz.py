@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from avatarlab.body import Body
-from avatarlab.files import write_json
-from avatarlab.motion.retarget.retarget import driven, recorded_bones, retarget
-from avatarlab.motion.retarget.tables import ASF, DAZ_FILE, DAZ_JOINTS, Table
+from avatarlab.core.files import write_json
+from avatarlab.motion.data.retarget.retarget import driven, recorded_bones, retarget
+from avatarlab.motion.data.retarget.tables import ASF, DAZ_FILE, DAZ_JOINTS, Table
+from avatarlab.motion.formats import asf, bvh
 from avatarlab.motion.skeleton import MIRRORED, NAMES, Skeleton
-from avatarlab.motion.sources import asf, bvh
 
 SUBJECT = "02"
 BLEND = 4

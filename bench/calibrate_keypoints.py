@@ -12,10 +12,10 @@ import torch
 
 from avatarlab.body import Body
 from avatarlab.body.layout import JOINT
-from avatarlab.files import write_json
-from avatarlab.people import rendered
+from avatarlab.core.files import write_json
 from avatarlab.photo import detectors
 from avatarlab.photo.keypoints import TABLE
+from avatarlab.synthetic import rendered
 
 J = "joint:"
 FACE = {0: ("nose", "leye", "reye", J + "head")}

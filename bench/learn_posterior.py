@@ -9,15 +9,16 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from avatarlab import ROOT, weights
+from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.fit.crossvalidation import card_of, compared
-from avatarlab.fit.gathering import INPUTS, gather
-from avatarlab.fit.learning import learned
-from avatarlab.fit.posterior import NAME, STAGE, Posterior
-from avatarlab.lab.parallel import cores
-from avatarlab.people import Participants
+from avatarlab.core.parallel import cores
+from avatarlab.fit.estimator.posterior import NAME, STAGE, Posterior
+from avatarlab.fit.train.crossvalidation import card_of, compared
+from avatarlab.fit.train.learning import learned
+from avatarlab.fit.train.run_fits import INPUTS, gather
+from avatarlab.learn import weights
+from avatarlab.synthetic import Participants
 
 SECONDS = {"a": 3.2, "b": 3.2, "c": 4.5}
 """Core seconds that one person takes in a track, searched from the front and from both sides."""

@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from avatarlab import ROOT
-from avatarlab.files import write_json
-from avatarlab.lab import targets
+from avatarlab.core.files import write_json
+from avatarlab.evaluate import targets
 
 KEPT = {
     "bench_body.py": {

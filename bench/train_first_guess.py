@@ -15,11 +15,11 @@ import torch
 
 from avatarlab import ROOT
 from avatarlab.body import Body
-from avatarlab.fit.guess import place
+from avatarlab.fit.regressor.predict import place
 from avatarlab.fit.regressor.publishing import publish
-from avatarlab.fit.regressor.training import CHECKPOINT, Settings, train
-from avatarlab.lab.training import forget
-from avatarlab.people import Participants
+from avatarlab.fit.regressor.train import CHECKPOINT, Settings, train
+from avatarlab.learn.trainer import forget
+from avatarlab.synthetic import Participants
 
 SETTINGS = Settings(rounds=20, people=512, passes=5, width=16, lined=1024, checked=96, bfloat16=True)
 

@@ -25,7 +25,7 @@ import torch
 
 from avatarlab import ROOT
 from avatarlab.motion import publishing
-from avatarlab.motion.library import SPLITS, Library
+from avatarlab.motion.data.library import SPLITS, Library
 
 
 class Progress:
@@ -47,14 +47,14 @@ class Progress:
 def codebooks(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The stratified model's codebooks: on `common`, one file for all splits."""
     from avatarlab.motion.sage import SMALL
-    from avatarlab.motion.sage.learning import learn_codebooks
+    from avatarlab.motion.sage.pretrain import learn_codebooks
 
     learn_codebooks(library, asked.split, SMALL, sage_plan(asked), asked.out, commit(), progress)
 
 
 def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The stratified model: all its other parts, on --codebooks."""
-    from avatarlab.motion.sage.learning import learn
+    from avatarlab.motion.sage.pretrain import learn
 
     start = asked.start and file_in(asked.start, "sage")
     learn(library, asked.split, asked.codebooks, sage_plan(asked), asked.out, commit(), progress, start)
@@ -62,7 +62,7 @@ def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> Non
 
 def sage_plan(asked: argparse.Namespace):
     """How long each part learns."""
-    from avatarlab.motion.sage.learning import published_plan
+    from avatarlab.motion.sage.pretrain import published_plan
 
     plan = published_plan(asked.minutes, asked.steps, from_start=asked.start is not None)
     return replace(plan, seed=asked.seed, device=asked.device, bfloat16=not asked.float32)
@@ -70,30 +70,30 @@ def sage_plan(asked: argparse.Namespace):
 
 def causal(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The lab's own causal model; one part, `causal`."""
-    from avatarlab.motion.causal import training
+    from avatarlab.motion.causal import train
 
-    in_one_part("causal", training, library, asked, progress)
+    in_one_part("causal", train, library, asked, progress)
 
 
 def avatarposer(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The AvatarPoser-like transformer, as published or --normalised; one part, `avatarposer`."""
-    from avatarlab.motion.avatarposer import training
-    from avatarlab.motion.avatarposer.model import Settings
+    from avatarlab.motion.baselines import train_avatarposer
+    from avatarlab.motion.baselines.avatarposer import Settings
 
     settings = Settings(normalised=asked.normalised)
-    in_one_part("avatarposer", training, library, asked, progress, settings=settings)
+    in_one_part("avatarposer", train_avatarposer, library, asked, progress, settings=settings)
 
 
-def in_one_part(model: str, training, library: Library, asked: argparse.Namespace, progress: Callable, **more):
-    """A model that is trained at a stretch, by its module ``training``."""
-    whole = training.PUBLISHED if asked.start is None else training.TUNED
-    steps = asked.steps.get(model) or (asked.minutes and round(asked.minutes * 60 / training.SECONDS_A_STEP))
+def in_one_part(model: str, train, library: Library, asked: argparse.Namespace, progress: Callable, **more):
+    """A model that is trained at a stretch, by its module ``train``."""
+    whole = train.PUBLISHED if asked.start is None else train.TUNED
+    steps = asked.steps.get(model) or (asked.minutes and round(asked.minutes * 60 / train.SECONDS_A_STEP))
     schedule = replace(
         whole, steps=steps or whole.steps, seed=asked.seed, device=asked.device, bfloat16=not asked.float32
     )
     start = asked.start and file_in(asked.start, model)
     tell = partial(progress, model)
-    training.run(library, asked.split, asked.out, schedule, start, commit(), tell=tell, **more)
+    train.run(library, asked.split, asked.out, schedule, start, commit(), tell=tell, **more)
 
 
 MODELS = {"codebooks": codebooks, "sage": sage, "causal": causal, "avatarposer": avatarposer}

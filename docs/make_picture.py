@@ -10,9 +10,9 @@ from PIL import Image
 
 from avatarlab import ROOT
 from avatarlab.body import Body, Person, poses
-from avatarlab.export.reread import Glb
+from avatarlab.export.glb_reader import Glb
 from avatarlab.fit.cases import read
-from avatarlab.lab import figures
+from avatarlab.show import figures
 from avatarlab.measure import Measurements, sections
 from avatarlab.measure.draw import draw
 from avatarlab.render import portrait

@@ -7,7 +7,8 @@ from pathlib import Path
 from toy import make_notebook
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_yaml
 from avatarlab.lab import notebook, params
 
 NOTEBOOKS = notebook.all_notebooks()
@@ -63,7 +64,7 @@ def stage_faults(path: Path) -> list[str]:
     wanted = notebook.parameters(nb, path.name)
     rest = [code for code in code_cells(path) if code != cell]
     try:
-        params.check(params.section(params.read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
+        params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
         disagree = []
     except InputError as error:
         disagree = [str(error)]
@@ -99,17 +100,17 @@ def test_parameters_agree_with_params_yaml_are_used_and_commented_and_cells_are_
 
 def test_every_base_parameter_is_some_notebooks():
     named = {n for path in STAGES for n in notebook.parameters(notebook.read(path))}
-    assert set(params.read_yaml(ROOT / "params.yaml")["base"]) <= named
+    assert set(read_yaml(ROOT / "params.yaml")["base"]) <= named
 
 
 def test_every_section_of_params_yaml_has_its_notebook():
-    sections = set(params.read_yaml(ROOT / "params.yaml")) - {"base"}
+    sections = set(read_yaml(ROOT / "params.yaml")) - {"base"}
     assert sections <= {p.stem[3:] for p in STAGES} or not STAGES
 
 
 def test_smoke_overlay_changes_only_what_exists():
-    given = params.read_yaml(ROOT / "params.yaml")
-    overlay = params.read_yaml(ROOT / "tests/smoke.yaml")
+    given = read_yaml(ROOT / "params.yaml")
+    overlay = read_yaml(ROOT / "tests/smoke.yaml")
     assert [f"{s}.{n}" for s, part in overlay.items() for n in part if n not in given.get(s, {})] == []
 
 

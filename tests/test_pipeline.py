@@ -15,9 +15,10 @@ from ruamel.yaml import YAML
 from toy import CELLS, Toy, toy_project
 
 from avatarlab import ROOT
-from avatarlab.lab import fingerprint, notebook, params
+from avatarlab.core.files import read_yaml
+from avatarlab.lab import fingerprint, notebook
 
-PIPELINE = params.read_yaml(ROOT / "dvc.yaml")["stages"]
+PIPELINE = read_yaml(ROOT / "dvc.yaml")["stages"]
 FIRST = "fingerprints"
 STAGES = {name: stage for name, stage in PIPELINE.items() if name != FIRST}
 WRITTEN = notebook.stages()
@@ -58,7 +59,7 @@ def misnamed(stage: str) -> list[str]:
     """Return what of a stage's entry does not follow from its name and its notebook's."""
     entry, stem = STAGES[stage], WRITTEN[stage].stem
     place = outs(stage) - {f"reports/{stem}.html", f"reports/metrics/{stem}.json"}
-    base = params.read_yaml(ROOT / "params.yaml")["base"]
+    base = read_yaml(ROOT / "params.yaml")["base"]
     names = notebook.parameters(notebook.read(WRITTEN[stage]))
     wanted = {
         "outs": len(outs(stage)) == 3 and place in ({f"data/{stage}"}, {f"models/{stage}"}),
@@ -245,10 +246,10 @@ WEIGHTS = {
 }
 EDITS = [
     (
-        ("lib/avatarlab/lab/figures.py", "lib/avatarlab/motion/pictures.py"),
+        ("lib/avatarlab/show/figures.py", "lib/avatarlab/motion/plots.py"),
         set(),
     ),  # what only draws trains nothing
-    (("lib/avatarlab/people/making.py",), {"people"}),
+    (("lib/avatarlab/synthetic/making.py",), {"people"}),
     (("lib/avatarlab/motion/sage/denoiser.py",), SAGE),
     (("lib/avatarlab/measure/oracle.py",), {"measure"}),
     (("photos/me.jpg",), {"fit_photo"}),
@@ -307,7 +308,7 @@ def smoke(tmp_path_factory) -> Path:
     """A copy of this checkout with the smoke overlay on its parameters."""
     root = tmp_path_factory.mktemp("smoke") / "project"
     copy_of_the_checkout(root)
-    overlay(root / "params.yaml", params.read_yaml(ROOT / "tests/smoke.yaml"))
+    overlay(root / "params.yaml", read_yaml(ROOT / "tests/smoke.yaml"))
     repository(root)
     return root
 

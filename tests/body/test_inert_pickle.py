@@ -9,7 +9,7 @@ import pytest
 
 from avatarlab.body import inert_pickle
 from avatarlab.body.inert_pickle import Global, Made
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 PLAIN = {
     "numbers": [

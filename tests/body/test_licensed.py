@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from avatarlab.body import Body, licensed
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 SMALL = {
     "a": np.arange(12.0).reshape(3, 4),

@@ -6,7 +6,7 @@ import torch
 
 from avatarlab.body import Body, model, poses
 from avatarlab.body.layout import JOINT, LANDMARKS
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 BATCHES = [(), (1,), (3,), (2, 2)]
 

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays as drawn
 
 from avatarlab.body import Block, MeasureUncertainty, Person, Uncertainty, poses
 from avatarlab.body.person import OLD_SKIN_SD
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz, write_npz
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz, write_npz
 
 SHA, OTHER = "ab" * 32, "cd" * 32
 FACTS = ("stature_m", "sex", "weight_kg", "placeholder", "uncertainty", "provenance")

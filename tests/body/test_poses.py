@@ -7,7 +7,7 @@ import torch
 
 from avatarlab.body import poses
 from avatarlab.body.layout import JOINT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 
 def arm_direction(joints, side, start="shoulder", end="elbow"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avatarlab.body import smplx_file
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 
 def changed(array, index, value):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatarlab.body import MeasureUncertainty, Uncertainty
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 WORDS = st.text("abc é", min_size=1).filter(str.strip)
 ENDS = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=2).map(sorted).map(tuple)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from avatarlab.core.subject import Subject
 from avatarlab.export import avatar, bundle
-from avatarlab.export.reread import Glb
-from avatarlab.people.rendered import rendered_person
-from avatarlab.subject import Subject
+from avatarlab.export.glb_reader import Glb
+from avatarlab.synthetic.rendered import rendered_person
 
 
 @pytest.fixture(scope="module")

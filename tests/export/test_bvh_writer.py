@@ -7,10 +7,10 @@ import torch
 from dance import clip
 from tube import ELBOW_X, LENGTH, person
 
-from avatarlab.export.acting import act
 from avatarlab.export.bvh import angles_zxy, write_bvh
-from avatarlab.motion.sources import bvh
-from avatarlab.motion.sources.euler import euler
+from avatarlab.export.posed_clip import act
+from avatarlab.motion.formats import bvh
+from avatarlab.motion.formats.euler import euler
 
 QUARTER = np.pi / 2
 

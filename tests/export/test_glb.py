@@ -10,9 +10,9 @@ from tube import RADIUS, Tube, elbow_bent, person
 
 from avatarlab.body import poses
 from avatarlab.body.layout import ARKIT_NAMES, JOINT_NAMES
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export import displayed_vertices, reduce_body, whole_body, write_glb
-from avatarlab.export.reread import Glb
+from avatarlab.export.glb_reader import Glb
 
 
 @pytest.fixture(scope="module")

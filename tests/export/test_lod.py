@@ -3,7 +3,7 @@ import pytest
 import trimesh
 from tube import LENGTH, RADIUS, Tube
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export.lod import Lod, distances, reduce_body, whole_body
 
 

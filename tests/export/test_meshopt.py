@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tube import person
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export import compress, find_gltfpack, whole_body, write_glb
 
 

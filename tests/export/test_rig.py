@@ -5,7 +5,7 @@ import torch
 from tube import BULGE, ELBOW_X, LENGTH, RADIUS, elbow_bent, person
 
 from avatarlab.body.layout import JOINT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export import displayed_vertices, whole_body
 from avatarlab.export.rig import bind_vertices, heaviest, make_rig, skin, skinning_transforms
 

@@ -7,7 +7,6 @@ from dance import clip
 from tube import person
 
 from avatarlab.export import whole_body
-from avatarlab.export.acting import act
 from avatarlab.export.filming import (
     FOV_DEG,
     Shot,
@@ -19,6 +18,7 @@ from avatarlab.export.filming import (
     steadied,
     write_film,
 )
+from avatarlab.export.posed_clip import act
 from avatarlab.export.video import read_video, write_video
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor

@@ -15,8 +15,8 @@ from tube import Tube, elbow_bent, person
 
 from avatarlab.body.layout import ARKIT_NAMES, JOINT_NAMES
 from avatarlab.export import compress, reduce_body, whole_body, write_glb
-from avatarlab.export.animated import write_animated_glb
-from avatarlab.export.reread import Glb
+from avatarlab.export.animated_glb import write_animated_glb
+from avatarlab.export.glb_reader import Glb
 
 HERE = Path(__file__).parent
 GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from avatarlab.fit import fit
-from avatarlab.people.rendered import rendered_person
 from avatarlab.photo import observe
+from avatarlab.synthetic.rendered import rendered_person
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from avatarlab.fit.learning import READ
-from avatarlab.fit.posterior import SEXES, TAPES, people
-from avatarlab.fit.readings import Readings
-from avatarlab.fit.records import Record
+from avatarlab.fit.estimator.posterior import SEXES, TAPES, people
+from avatarlab.fit.estimator.readings import Readings
+from avatarlab.fit.train.learning import READ
+from avatarlab.fit.train.records import Record
 from avatarlab.measure import population
 from avatarlab.measure.definitions import FLEXED_M
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import Subject
 from avatarlab.fit.cases import read
-from avatarlab.subject import Subject
 
 
 @pytest.mark.parametrize(

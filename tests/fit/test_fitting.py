@@ -10,16 +10,16 @@ import torch
 
 from avatarlab import DATA
 from avatarlab.body import Person, poses
-from avatarlab.body.slopes import Posture
-from avatarlab.errors import InputError
+from avatarlab.body.jacobians import Posture
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import Subject
 from avatarlab.fit import FitError, fit, placeholder
-from avatarlab.fit.found import search
-from avatarlab.fit.guess import Guess
-from avatarlab.fit.search import Search
+from avatarlab.fit.estimator.map_estimate import search
+from avatarlab.fit.estimator.search import Search
+from avatarlab.fit.regressor.predict import Guess
 from avatarlab.measure import tapes
-from avatarlab.people.rendered import measured_cm
 from avatarlab.photo import Finding, Photo, decode, observe
-from avatarlab.subject import Subject
+from avatarlab.synthetic.rendered import measured_cm
 
 WOMEN = ("ibm_maxod_dog_human_profile", "tfjs_pose_warrior")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.fit import FitError, fit, fit_person
 from avatarlab.fit.person import FittedPerson, Look, look_at
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from avatarlab.fit import plots, replaced
+from avatarlab.fit.overlays import row_table
 from avatarlab.fit.person import FittedPerson, Look
-from avatarlab.fit.pictures import row_table
 
 
 @pytest.fixture(scope="module")

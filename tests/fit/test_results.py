@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from avatarlab.body import Person
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.fit import replaced, results
 from avatarlab.fit.person import FittedPerson, Look
 from avatarlab.measure import Measurements, measure

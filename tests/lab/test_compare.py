@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from avatarlab.errors import InputError
-from avatarlab.lab import compare, targets
+from avatarlab.core.errors import InputError
+from avatarlab.evaluate import targets
+from avatarlab.lab import compare
 
 TABLE = {"20_*.loss": "10 %", "20_*": 0.1, "30_fit.*_mm": 0.05}
 COMMITTED = {"20_train": {"loss": 2.0, "steps": 5}, "30_fit": {"error_mm": 7.0, "people": 2, "rows": "ansur2"}}

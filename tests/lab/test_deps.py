@@ -7,14 +7,15 @@ import pytest
 from toy import make_notebook
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.lab import deps, notebook
 
 FILES = {
     "__init__.py": "",
-    "errors.py": "",
+    "core/__init__.py": "",
+    "core/errors.py": "",
     "body/__init__.py": "from avatarlab.body.model import Body",
-    "body/model.py": "from avatarlab import errors\nfrom . import poses\nBody = 1",
+    "body/model.py": "from avatarlab.core import errors\nfrom . import poses\nBody = 1",
     "body/poses.py": "def f():\n    from .late import g",
     "body/late.py": "TABLES = 'ansur'\nx = 1\nNAMES = f'names_{x}.json'",
     "body/other.py": "from avatarlab import DATA\nX = DATA / 'mocap' / 'deep'",
@@ -26,10 +27,11 @@ FILES = {
     "body/ansurs/__init__.py": "",
     "fit/__init__.py": "",
     "fit/search.py": "import avatarlab.body.other as other\nimport numpy",
-    "fit/pictures.py": "from avatarlab.fit import ink\nfrom avatarlab.lab import figures",
+    "fit/overlays.py": "from avatarlab.fit import ink\nfrom avatarlab.show import figures",
     "fit/ink.py": "",
     "lab/__init__.py": "",
-    "lab/figures.py": "import matplotlib",
+    "show/__init__.py": "",
+    "show/figures.py": "import matplotlib",
 }
 BODY = [
     "__init__.py",
@@ -40,7 +42,8 @@ BODY = [
     "body/model.py",
     "body/names_1.json",
     "body/poses.py",
-    "errors.py",
+    "core/__init__.py",
+    "core/errors.py",
 ]
 
 
@@ -73,21 +76,21 @@ def test_plain_import_of_a_module_brings_its_packages_and_the_shared_data_it_nam
 
 
 def test_what_only_draws_is_left_out_with_what_it_alone_imports(project):
-    code = "from avatarlab.fit import pictures, search\nfrom avatarlab.lab import figures"
+    code = "from avatarlab.fit import overlays, search\nfrom avatarlab.lab import run\nfrom avatarlab.show import figures"
     files, _ = used(project, code)
     assert {"fit/search.py", "lab/__init__.py"} <= set(files)
-    assert not {"fit/pictures.py", "fit/ink.py", "lab/figures.py"} & set(files)
+    assert not {"fit/overlays.py", "fit/ink.py", "show/figures.py"} & set(files)
 
 
 def test_what_a_stage_writes_as_pictures_counts(project):
-    files, _ = used(project, "from avatarlab.fit import pictures", stage="fit_photo")
-    assert {"fit/pictures.py", "fit/ink.py"} <= set(files) and "lab/figures.py" not in files
+    files, _ = used(project, "from avatarlab.fit import overlays", stage="fit_photo")
+    assert {"fit/overlays.py", "fit/ink.py"} <= set(files) and "show/figures.py" not in files
 
 
 def test_whole_rooms_may_be_declared_and_their_neighbours_are_not(monkeypatch):
-    monkeypatch.setattr(deps, "DRAWING", ("avatarlab.show", "*.pictures"))
-    assert all(map(deps.only_draws, ("avatarlab.show", "avatarlab.show.page.script", "avatarlab.fit.pictures")))
-    assert not any(map(deps.only_draws, ("avatarlab.shower", "avatarlab.fit.picture", "avatarlab.pictures.box")))
+    monkeypatch.setattr(deps, "DRAWING", ("avatarlab.show", "*.overlays"))
+    assert all(map(deps.only_draws, ("avatarlab.show", "avatarlab.show.page.script", "avatarlab.fit.overlays")))
+    assert not any(map(deps.only_draws, ("avatarlab.shower", "avatarlab.fit.overlay", "avatarlab.overlays.box")))
 
 
 @pytest.mark.parametrize("where", ["lib/avatarlab/body/late.py", "10_body.ipynb"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toy import CELLS, Toy
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.lab import fingerprint
 
 PARAMETERS = """seed = 7  # random seed
@@ -32,7 +32,7 @@ def project(toy: Toy) -> Toy:
     (toy.root / "models/licensed/body.npz").write_bytes(b"body")
     toy.write(CELLS[0], PARAMETERS, *CELLS[2:])
     toy.write(
-        "# B", 'body_file = "x"  # the body\nout = "y"', "import avatarlab.files", name="notebooks/20_b.ipynb"
+        "# B", 'body_file = "x"  # the body\nout = "y"', "import avatarlab.core.files", name="notebooks/20_b.ipynb"
     )
     toy.params(USER.format(front="photos/me.jpg") + "b: {}\n")
     return toy
@@ -48,7 +48,7 @@ def test_names_the_code_and_the_users_files_of_each_stage(project):
     files = written(project)
     assert set(files) == {"toy", "b"}
     assert set(files["b"]["code"]) == {f"lib/avatarlab/{n}.py" for n in ("__init__", "files", "errors")}
-    assert "lib/avatarlab/lab/figures.py" not in files["toy"]["code"]
+    assert "lib/avatarlab/show/figures.py" not in files["toy"]["code"]
     assert list(files["toy"]["files"]) == ["photos/me.jpg"]
     assert list(files["b"]["files"]) == ["models/licensed/body.npz"]
 
@@ -58,9 +58,9 @@ def test_names_the_code_and_the_users_files_of_each_stage(project):
     [
         ("photos/me.jpg", {"toy"}),
         ("models/licensed/body.npz", {"b"}),
-        ("lib/avatarlab/files.py", {"b"}),
+        ("lib/avatarlab/core/files.py", {"b"}),
         ("lib/avatarlab/__init__.py", {"toy", "b"}),
-        ("lib/avatarlab/lab/figures.py", set()),
+        ("lib/avatarlab/show/figures.py", set()),
         ("lib/avatarlab/lab/run.py", set()),
         ("notebooks/20_b.ipynb", set()),  # a dependency of its own
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.lab import metrics
 
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from toy import CELLS, make_notebook
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.lab import notebook
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from avatarlab.errors import InputError
-from avatarlab.lab.params import check, nearest, read_yaml, section
+from avatarlab.core.errors import InputError, nearest
+from avatarlab.core.files import read_yaml
+from avatarlab.lab.params import check, section
 
 WANTED = {"seed": 7, "rate": 0.5, "name": "a", "on": True, "sizes": [1, 2], "limit": None, "out": "x"}
 GIVEN = {"seed": 1, "rate": 1, "name": "b", "on": False, "sizes": [3], "limit": 2}

@@ -21,7 +21,7 @@ IMPORTS = """import json
 import numpy as np
 
 from avatarlab import ROOT
-from avatarlab.lab import figures, view
+from avatarlab.show import figures, view
 
 figures.style()
 out = ROOT / out"""

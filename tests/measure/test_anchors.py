@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure.anchors import centre, locate, topology, unique_edges
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mannequin import Mannequin
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure.check import check_closed, check_standing
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mannequin import ellipse
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure.girth import cut, cut_extreme, hull_length, hull_widths, plane_frame
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from avatarlab import DATA
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure import MEASURES, population, survey
 from avatarlab.measure.population import SEXES, conditional, percentile, sample, sex_odds
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from avatarlab.body import Block, MeasureUncertainty, Person, Uncertainty
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure import DEFINITIONS, MEASURES, Measure, Measurements, compare, measure
 
 

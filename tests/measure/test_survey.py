@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure import survey
 from avatarlab.measure.population import main
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mannequin import ALONG_ARM, ARM_DOWN, arm_radius, ellipse, leg_radius, trunk_radii
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.measure import DEFINITIONS, MEASURES, dimensions, oracle, tapes
 from avatarlab.measure.definitions import ANSUR_HEIGHTS, ANSUR_SECTIONS
 

@@ -4,7 +4,7 @@ import numpy as np
 import roma
 import torch
 
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import UPRIGHT
 

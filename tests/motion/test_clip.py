@@ -5,10 +5,10 @@ import pytest
 import roma
 import torch
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.motion.clip import Clip
+from avatarlab.motion.data.resampling import places_at, rotations_at, ticks
 from avatarlab.motion.predictor import Motion
-from avatarlab.motion.resampling import places_at, rotations_at, ticks
 from avatarlab.motion.skeleton import Skeleton
 
 AXIS = np.array([0.3, 0.5, -0.8]) / np.linalg.norm([0.3, 0.5, -0.8])

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.motion.clip import Clip
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
+from avatarlab.motion.data.windows import Windows
 from avatarlab.motion.paper import building, settings
 from avatarlab.motion.paper.__main__ import main
-from avatarlab.motion.windows import Windows
 
 FRAMES = 90
 

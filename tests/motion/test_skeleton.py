@@ -9,12 +9,12 @@ import roma
 import torch
 
 from avatarlab.body.layout import JOINT_NAMES
-from avatarlab.errors import InputError
-from avatarlab.motion.library import Library, hundredth
+from avatarlab.core.errors import InputError
+from avatarlab.motion.data.library import Library, hundredth
+from avatarlab.motion.data.windows import Windows
 from avatarlab.motion.rotations import about_vertical, from_6d, heading, to_6d, upright
 from avatarlab.motion.skeleton import COUNT, HEAD, LOWER, MIRRORED, NAMES, UPPER, Skeleton, head_aligned, mirrored
 from avatarlab.motion.trackers import Trackers, features, frame_of, turned
-from avatarlab.motion.windows import Windows
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.photo import decode
 from avatarlab.photo.decoding import kind
 

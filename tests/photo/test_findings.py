@@ -3,7 +3,7 @@ import pytest
 from sitters import rendered, seen, seen_rendered
 from stick import stick
 
-from avatarlab.photo import Photo, findings, limbs, observe, views
+from avatarlab.photo import Photo, body_parts, findings, observe, views
 
 STRAIGHT = np.zeros((33, 3))
 STRAIGHT[[25, 26]], STRAIGHT[[27, 28]] = (0, 0.4, 0), (0, 0.8, 0)
@@ -12,7 +12,7 @@ STRAIGHT[[25, 26]], STRAIGHT[[27, 28]] = (0, 0.4, 0), (0, 0.8, 0)
 def person(arm_deg=45.0, **options):
     """Mask, parts and keypoints (all visible) of a stick person."""
     points, mask = stick(arm_deg, **options)
-    return mask, limbs.part_map(mask, points, "front"), np.column_stack([points, np.ones(33)])
+    return mask, body_parts.part_map(mask, points, "front"), np.column_stack([points, np.ones(33)])
 
 
 def codes(found):

@@ -7,8 +7,8 @@ import pytest
 from sitters import astronaut_photo
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
-from avatarlab.files import sha256
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import sha256
 from avatarlab.photo import detectors, detectors_mediapipe, networks, observe
 
 

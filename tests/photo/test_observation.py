@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sitters import seen
 
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz, write_npz
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz, write_npz
 from avatarlab.photo import Hands, Observation
 
 

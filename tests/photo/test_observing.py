@@ -3,7 +3,7 @@ import pytest
 from mediapipe.python.solution_base import SolutionBase
 from sitters import NAMES, astronaut_photo, real, rendered, seen, seen_rendered
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.photo import Photo, detectors, observe
 
 

@@ -6,12 +6,12 @@ import torch
 from sitters import seen
 
 from avatarlab import DATA
-from avatarlab.people import rendered
 from avatarlab.photo import observe, skin
 from avatarlab.photo import tone as toning
 from avatarlab.photo.observation import SkinSample
 from avatarlab.photo.tone import ita, ita_class, monk, monk_lab, monk_rgb, tone
 from avatarlab.render.picture import to_linear, to_srgb
+from avatarlab.synthetic import rendered
 
 ONE_MAN = ("apose_tada1", "apose_tada3", "apose_wide", "side_lunge_left", "test_a", "test_c", "tpose_t4")
 ONE_MAN += ("tpose_t5_wide", "warrior0", "y1")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.files import read_npz
+from avatarlab.core.files import read_npz
 from avatarlab.render import Camera
 
 

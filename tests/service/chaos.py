@@ -29,11 +29,11 @@ from swift_server import Swift
 
 from avatarlab import DATA
 from avatarlab.body import Body
-from avatarlab.people.rendered import rendered_person
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Ticket, Unavailable
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import open_storage
+from avatarlab.synthetic.rendered import rendered_person
 
 LOCK_S, STALLED_S, JOB_LIMIT_S = 10, 2, 40
 WANTED_S, LIMIT_S = 300, 600

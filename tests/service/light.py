@@ -15,9 +15,9 @@ from pathlib import Path
 
 from patience import SLOWER
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import Progress
-from avatarlab.service.orders import Made
+from avatarlab.service.messages import Made
 
 SECRET = "only-for-tests-" * 3
 TYPES = {"avatar.glb": "model/gltf-binary", "measurements.json": "application/json"}

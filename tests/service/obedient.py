@@ -14,9 +14,9 @@ import time
 
 from pydantic import SecretStr
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import AvatarJob, Progress
-from avatarlab.service.orders import Made, Order
+from avatarlab.service.messages import Made, Order
 
 EARLIER = []
 

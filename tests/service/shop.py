@@ -12,7 +12,7 @@ from receiver import SECRET as SIGNING
 from receiver import Receiver
 from redis_server import RedisServer
 
-from avatarlab.files import sha256
+from avatarlab.core.files import sha256
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Manifest, Ticket, result_key
 from avatarlab.service.settings import Settings

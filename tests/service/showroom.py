@@ -10,7 +10,7 @@ import uvicorn
 from front import Front
 from patience import SLOWER
 
-from avatarlab.files import sha256
+from avatarlab.core.files import sha256
 from avatarlab.service.api import create
 from avatarlab.service.jobs import MANIFEST, AvatarJob, File, Manifest, Progress, Ticket, result_key
 from avatarlab.service.queues import STATES

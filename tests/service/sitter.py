@@ -12,11 +12,11 @@ from PIL import Image
 
 from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.people.rendered import rendered_person
 from avatarlab.service.jobs import AvatarJob
 from avatarlab.service.making import Maker
-from avatarlab.service.orders import Made, Order
+from avatarlab.service.messages import Made, Order
 from avatarlab.service.settings import Settings
+from avatarlab.synthetic.rendered import rendered_person
 
 SUBJECT = "<script>alert(1)</script>'; DROP TABLE"
 SCRIPT, SERIAL = "<script>alert('exif')</script>", "SerialNumber4711"

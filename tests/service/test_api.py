@@ -25,12 +25,12 @@ from redis_server import free_port
 from serving import JPEG, OTHER, PNG, TOKEN, Serving, kept, local_service, ran, settings_of
 from starlette.testclient import TestClient
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service import api, middleware, page
-from avatarlab.service.access import tokens
+from avatarlab.service.admission import Afterwards, Probe, Uploads, retry_s, within
+from avatarlab.service.auth import tokens
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Unavailable
-from avatarlab.service.pressure import Afterwards, Probe, Uploads, retry_s, within
 from avatarlab.service.results import Avatars
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import FolderStorage

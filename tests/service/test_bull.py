@@ -10,10 +10,10 @@ import pytest
 from patience import SLOWER
 from redis_server import free_port
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service import bull
 from avatarlab.service.bull import BullQueue, connection
-from avatarlab.service.desk import options
+from avatarlab.service.job_consumer import options
 from avatarlab.service.jobs import AvatarJob, Event, Unavailable
 from avatarlab.service.settings import Settings
 

@@ -18,8 +18,8 @@ from receiver import SECRET, Receiver, Reply
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from avatarlab.errors import InputError
-from avatarlab.service import guard
+from avatarlab.core.errors import InputError
+from avatarlab.service import ssrf
 from avatarlab.service.callbacks import (
     DELAYS_S,
     Answer,
@@ -245,7 +245,7 @@ def test_nobody_listening_is_tried_twice_and_then_later():
         async def resolve(host, port):
             return ["127.0.0.1"]
 
-        backend = guard.GuardedBackend(guard.origins(told.callback_origins), resolve, Dead([]))
+        backend = ssrf.GuardedBackend(ssrf.origins(told.callback_origins), resolve, Dead([]))
         return await Caller(told, backend).call(EVENT, "http://shop.example:9/x")
 
     answer = asyncio.run(once())
@@ -264,7 +264,7 @@ def test_a_name_that_turns_private_is_refused_for_good():
         async def resolve(host, port):
             return ["127.0.0.1"]
 
-        backend = guard.GuardedBackend((), resolve, httpcore.AsyncMockBackend([]))
+        backend = ssrf.GuardedBackend((), resolve, httpcore.AsyncMockBackend([]))
         return await Caller(settings(""), backend).call(EVENT, "https://shop.example/x")
 
     assert asyncio.run(once()) == Answer(
@@ -328,7 +328,7 @@ def test_tls_is_of_the_name_though_the_connection_goes_to_the_address(receiver, 
         return ["93.184.216.34"]
 
     async def once():
-        caller = Caller(settings(""), guard.GuardedBackend((), resolve, Loopback()), trust)
+        caller = Caller(settings(""), ssrf.GuardedBackend((), resolve, Loopback()), trust)
         return await caller.call(EVENT, f"https://{host}/x")
 
     answer = asyncio.run(once())

@@ -14,8 +14,8 @@ import pytest
 from chaos import LIMIT_S, WANTED_S, Chaos, Moody
 from redis_server import RedisServer
 
-from avatarlab.export.reread import Glb
-from avatarlab.files import sha256
+from avatarlab.core.files import sha256
+from avatarlab.export.glb_reader import Glb
 from avatarlab.service.jobs import MANIFEST, Manifest, result_key
 
 NAMES = {

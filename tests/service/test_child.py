@@ -15,9 +15,9 @@ import pytest
 from obedient import order
 from patience import SLOWER
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.child import WORDS, Child, Children
-from avatarlab.service.orders import ChildDied, MemoryLimit, StartFailed, TimeLimit
+from avatarlab.service.messages import ChildDied, MemoryLimit, StartFailed, TimeLimit
 from avatarlab.service.settings import Settings
 
 WAIT_S = SLOWER * 10

@@ -11,7 +11,7 @@ import sitter
 from patience import SLOWER
 from PIL import Image
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.child import Child
 from avatarlab.service.making import Maker
 

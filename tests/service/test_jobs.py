@@ -7,12 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import CLOTHES, ON_FAILURE, SEXES, STATURE_CM, WEIGHT_KG
 from avatarlab.export.rig import DISPLAY_POSES
 from avatarlab.measure import DEFINITIONS
 from avatarlab.service import jobs
 from avatarlab.service.jobs import AvatarJob, Event, File, Manifest, job_id, object_key, read_job, schema
-from avatarlab.subject import CLOTHES, ON_FAILURE, SEXES, STATURE_CM, WEIGHT_KG
 
 ID = "6f1c2b9e-3d47-4e5a-9c80-1b2d3f4a5c6d"
 GOOD = {"subject": "anna", "front_key": "photos/anna/front.jpg", "stature_cm": 170}

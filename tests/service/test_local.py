@@ -178,7 +178,7 @@ def test_without_a_body_it_says_which_one_there_is(tmp_path):
 def test_two_photos_become_an_avatar(tmp_path, open_body):
     from PIL import Image
 
-    from avatarlab.people.rendered import rendered_person
+    from avatarlab.synthetic.rendered import rendered_person
 
     person = rendered_person(open_body, 7)
     photos = {}

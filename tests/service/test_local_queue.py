@@ -15,10 +15,10 @@ from serving import PNG, kept, ran, settings_of
 
 from avatarlab.service import local_queue
 from avatarlab.service.child import Children
+from avatarlab.service.job_records import Record
 from avatarlab.service.jobs import AvatarJob, Event, Unavailable
 from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.queues import FORGET_S
-from avatarlab.service.records import Record
 from avatarlab.service.storage import FolderStorage
 
 DONE = ("completed", "failed")

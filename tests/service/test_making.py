@@ -17,8 +17,8 @@ from PIL import Image
 from avatarlab import ROOT
 from avatarlab.body import Person
 from avatarlab.body.layout import ARKIT_NAMES
-from avatarlab.errors import InputError
-from avatarlab.export.reread import Glb
+from avatarlab.core.errors import InputError
+from avatarlab.export.glb_reader import Glb
 from avatarlab.measure import MEASURES
 from avatarlab.service.child import Child
 from avatarlab.service.making import Maker

@@ -526,7 +526,7 @@ def test_every_file_of_the_page_is_served_and_none_else(room):
 @pytest.mark.slow
 def test_the_whole_service_from_photos_to_measurements(chromium, open_body, tmp_path):
     """`python -m avatarlab.service.local` as anybody starts it, with its real models; a rendered person's photos."""
-    from avatarlab.people.rendered import rendered_person
+    from avatarlab.synthetic.rendered import rendered_person
 
     person = rendered_person(open_body, 7)
     for view, shot in person.shots.items():

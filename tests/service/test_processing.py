@@ -6,12 +6,12 @@ import uuid
 import light
 import pytest
 
-from avatarlab.errors import InputError
-from avatarlab.files import sha256
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import sha256
 from avatarlab.service import processing
 from avatarlab.service.child import Children
 from avatarlab.service.jobs import Manifest, Unavailable, result_key
-from avatarlab.service.orders import ChildDied, Made
+from avatarlab.service.messages import ChildDied, Made
 from avatarlab.service.processing import Processor
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import FolderStorage

@@ -9,7 +9,7 @@ import pytest
 from patience import SLOWER
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.settings import Settings, read, table
 
 SECRET = "s3cr3t-of-the-test"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.storage import FolderStorage
 from avatarlab.service.storage import folder as module

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import FolderStorage, open_storage
 from avatarlab.service.storage.interface import attachment, save

@@ -12,7 +12,7 @@ import pytest
 from front import Front
 from patience import SLOWER
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import client, open_storage, s3

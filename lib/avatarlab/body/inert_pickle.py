@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 LIMIT_MB, LIMIT_INSTRUCTIONS = 2048, 2_000_000
 SMALL = 2**61 - 1

@@ -17,8 +17,8 @@ import numpy as np
 from avatarlab.body import inert_pickle, smplx_file
 from avatarlab.body.inert_pickle import Global, Made
 from avatarlab.body.model import LICENSED
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz, sha256, write_npz
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz, sha256, write_npz
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from avatarlab import ROOT
 from avatarlab.body import smplx_file
 from avatarlab.body.layout import JOINT_NAMES, LANDMARKS, PARENTS, PARTS, parts_from_weights
 from avatarlab.body.skinning import Chain, Offsets, Points, Skin
-from avatarlab.errors import InputError
-from avatarlab.files import sha256
-from avatarlab.shapes import expect
-from avatarlab.subject import SEXES
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import sha256
+from avatarlab.core.shapes import expect
+from avatarlab.core.subject import SEXES
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import torch
 
 from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS
 from avatarlab.body.uncertainty import Uncertainty
-from avatarlab.errors import InputError, number
-from avatarlab.files import read_npz, write_npz
-from avatarlab.subject import SEXES
+from avatarlab.core.errors import InputError, number
+from avatarlab.core.files import read_npz, write_npz
+from avatarlab.core.subject import SEXES
 
 log = logging.getLogger(__name__)
 

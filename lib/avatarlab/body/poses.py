@@ -8,7 +8,7 @@ import math
 import torch
 
 from avatarlab.body.layout import JOINT
-from avatarlab.errors import InputError, number
+from avatarlab.core.errors import InputError, number
 
 COLLAR_SHARE = 0.1
 """Share of the arm's lowering done at the collar; motion capture lowers arms mostly at the shoulder."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS, EXPRESSION_SLOTS, JOINT_NAMES, PARENTS, POSE_FEATURES
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz
-from avatarlab.shapes import expect
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz
+from avatarlab.core.shapes import expect
 
 J = len(JOINT_NAMES)
 REQUIRED = {

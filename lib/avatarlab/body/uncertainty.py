@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,19 @@ from pathlib import Path
 
 from avatarlab import ROOT
 from avatarlab.body import Body, Person
-from avatarlab.errors import InputError, number
-from avatarlab.export.animated import write_animated_glb
+from avatarlab.core.errors import InputError, number
+from avatarlab.core.files import publish
+from avatarlab.export.animated_glb import write_animated_glb
 from avatarlab.export.bvh import write_bvh
 from avatarlab.export.filming import Shot, write_film
-from avatarlab.lab.publish import publish
+from avatarlab.learn.weights import WHICH
 from avatarlab.motion import models
 from avatarlab.motion.capture.figure import Figure
+from avatarlab.motion.capture.session import Session, held
 from avatarlab.motion.clip import Clip
-from avatarlab.motion.finishing import Finished
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
+from avatarlab.motion.postprocess import Finished
 from avatarlab.motion.predictor import Predictor
-from avatarlab.motion.session import Session, held
-from avatarlab.weights import WHICH
 
 LIBRARY = ROOT / "data" / "motion" / "motion.npz"
 FINISHED = ("causal",)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import matplotlib
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import publish, remove
 from avatarlab.export import bundle
 from avatarlab.export.report import interval_text
 from avatarlab.fit.cases import FACTS, PICTURES, VIEWS, Case, case, open_photo, parse_facts
-from avatarlab.lab.publish import publish, remove
 from avatarlab.measure import MEASURES, Measurements
 
 ASTRONAUT = {"front": f"skimage:{PICTURES[0]}", "stature_cm": 168.0}

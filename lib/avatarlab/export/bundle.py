@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avatarlab.body import Body
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import whole
+from avatarlab.core.parallel import one_thread
+from avatarlab.core.subject import Subject
 from avatarlab.export import materials, report
 from avatarlab.export.glb import write_glb
 from avatarlab.export.lod import Lod, reduce_body
 from avatarlab.export.meshopt import compress, find_gltfpack
 from avatarlab.export.obj import displayed_vertices
-from avatarlab.files import whole
-from avatarlab.fit import FittedPerson, fit_person, outside, results
+from avatarlab.fit import FittedPerson, external, fit_person, results
 from avatarlab.fit.person import look_at
-from avatarlab.lab import view
-from avatarlab.lab.parallel import one_thread
 from avatarlab.measure import Measurements
 from avatarlab.photo import Photo
-from avatarlab.subject import Subject
+from avatarlab.show import view
 
 STAGES = ("observe", "fit", "measure", "export")
 REPORT = "report.html"
@@ -40,13 +40,13 @@ class Models:
 
     body: Body
     lod: Lod
-    regressor: outside.Regressor | None = None
+    regressor: external.Regressor | None = None
 
     @classmethod
     def load(cls, body_file: str | Path | None = None, regressor: str = "none") -> "Models":
         """Load the body (None: the usual one) and what belongs to it; seconds."""
         body = Body.load(body_file)
-        return cls(body, reduce_body(body), outside.load(regressor, body))
+        return cls(body, reduce_body(body), external.load(regressor, body))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avatarlab.export.acting import Acted, act
-from avatarlab.files import whole
+from avatarlab.core.files import whole
+from avatarlab.export.posed_clip import Acted, act
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.skeleton import COUNT
 

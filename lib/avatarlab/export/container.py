@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avatarlab.files import whole
+from avatarlab.core.files import whole
 
 VERTEX, INDEX = 34962, 34963
 """Buffer view targets ARRAY_BUFFER and ELEMENT_ARRAY_BUFFER."""

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from avatarlab.body.layout import JOINT
 from avatarlab.export import materials
-from avatarlab.export.acting import Acted, act
 from avatarlab.export.lod import Lod, reduce_body
+from avatarlab.export.posed_clip import Acted, act
 from avatarlab.export.video import write_video
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor

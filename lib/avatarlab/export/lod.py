@@ -14,8 +14,8 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from avatarlab.body import poses
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz, write_npz
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz, write_npz
 
 SCHEMA = "avatarlab.lod/2"
 TRIANGLES = 9_900

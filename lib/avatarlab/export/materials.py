@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export.lod import Lod
 from avatarlab.render.picture import to_linear, to_srgb
 

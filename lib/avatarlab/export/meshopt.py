@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from avatarlab.errors import InputError
-from avatarlab.files import whole
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import whole
 
 MISSING = (
     "gltfpack: not found, so no meshopt-compressed GLB can be made; install it (Debian: gltfpack, npm: gltfpack) "

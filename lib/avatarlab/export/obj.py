@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from avatarlab.core.files import whole
 from avatarlab.export import materials
 from avatarlab.export.lod import Lod, whole_body
 from avatarlab.export.rig import display_rotvecs
-from avatarlab.files import whole
 
 
 def write_obj(

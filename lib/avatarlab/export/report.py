@@ -16,10 +16,10 @@ from PIL import Image
 from avatarlab import __version__
 from avatarlab.body import Body
 from avatarlab.fit import FittedPerson, plots
-from avatarlab.lab import figures
-from avatarlab.lab.page import document
 from avatarlab.measure import MEASURES, Measurements
 from avatarlab.photo.tone import Tone
+from avatarlab.show import figures
+from avatarlab.show.page import document
 
 STYLE = """
 .row { display: flex; flex-wrap: wrap; gap: 1rem; }
@@ -42,7 +42,7 @@ JPEG_QUALITY = 85
 def page(
     body: Body, title: str, person: FittedPerson, measured: Sequence[Measurements], turning: str | None = None
 ) -> str:
-    """The whole page of one person called ``title``; ``turning``: the avatar as a frame of ``lab.view.snapshot``."""
+    """The whole page of one person called ``title``; ``turning``: the avatar as a frame of ``show.view.snapshot``."""
     figures.style()
     quality = person.result.quality
     parts = [_heading(title, person), *_avatar(turning), _photos(person), *_body(body, person)]

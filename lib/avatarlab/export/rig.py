@@ -14,7 +14,7 @@ import roma
 import torch
 
 from avatarlab.body import poses
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.export.lod import Lod
 from avatarlab.render import vertex_normals
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avatarlab.files import whole
-from avatarlab.shapes import expect
+from avatarlab.core.files import whole
+from avatarlab.core.shapes import expect
 
 CODEC = "libx264"
 QUALITY = 20

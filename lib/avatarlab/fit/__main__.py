@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from avatarlab.body.model import find
-from avatarlab.errors import InputError, number
+from avatarlab.core.errors import InputError, number
+from avatarlab.fit.batch.cluster import AUTO
+from avatarlab.fit.batch.contact_sheet import write_results, write_sheet
+from avatarlab.fit.batch.folder import Fate, Settings, fates
+from avatarlab.fit.batch.people_csv import entries
 from avatarlab.fit.cases import FACTS
-from avatarlab.fit.cluster import AUTO
-from avatarlab.fit.folder import Fate, Settings, fates
-from avatarlab.fit.outside import KINDS
-from avatarlab.fit.roster import entries
-from avatarlab.fit.sheet import write_results, write_sheet
+from avatarlab.fit.external import KINDS
+from avatarlab.learn.weights import WHICH
 from avatarlab.measure import DEFINITIONS
-from avatarlab.weights import WHICH
 
 
 def arguments() -> argparse.ArgumentParser:

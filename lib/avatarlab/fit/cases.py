@@ -16,10 +16,10 @@ import skimage.data
 
 from avatarlab import ROOT
 from avatarlab.body import Body
-from avatarlab.errors import InputError
-from avatarlab.people.rendered import Rendered, rendered_person
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import Subject
 from avatarlab.photo import Photo, decode
-from avatarlab.subject import Subject
+from avatarlab.synthetic.rendered import Rendered, rendered_person
 
 VIEWS = ("front", "side")
 FACTS = ("stature_cm", "weight_kg", "sex", "clothes")

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Block, Body, Person, poses
-from avatarlab.errors import InputError, number
-from avatarlab.fit import shape, uncertainty
-from avatarlab.fit.conclusion import Concluded, concluded, learned
-from avatarlab.fit.found import REACHES_M, Found, search
-from avatarlab.fit.guess import Guess
-from avatarlab.fit.quality import Quality, judged
-from avatarlab.fit.readings import Readings
-from avatarlab.lab.parallel import one_thread
+from avatarlab.core.errors import InputError, number
+from avatarlab.core.parallel import one_thread
+from avatarlab.core.subject import ON_FAILURE, Subject
+from avatarlab.fit.estimator import shape, uncertainty
+from avatarlab.fit.estimator.map_estimate import REACHES_M, Found, search
+from avatarlab.fit.estimator.posterior_update import Concluded, concluded, learned
+from avatarlab.fit.estimator.quality import Quality, judged
+from avatarlab.fit.estimator.readings import Readings
+from avatarlab.fit.regressor.predict import Guess
 from avatarlab.photo import Observation
 from avatarlab.photo.tone import Tone, tone
 from avatarlab.render import Camera
-from avatarlab.subject import ON_FAILURE, Subject
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from torch import Tensor
 
 from avatarlab.body import Body
-from avatarlab.errors import InputError
-from avatarlab.fit import outside
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import Subject
+from avatarlab.fit import external
+from avatarlab.fit.estimator.map_estimate import REACHES_M
 from avatarlab.fit.fitting import FitResult, Progress, fit, replaced
-from avatarlab.fit.found import REACHES_M
-from avatarlab.fit.guess import Guess
+from avatarlab.fit.regressor.predict import Guess
 from avatarlab.photo import Observation, Photo, decode
 from avatarlab.render import Camera
-from avatarlab.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class FittedPerson:
 def look_at(
     photos: Mapping[str, Photo | str | Path],
     clothes: str = "any",
-    regressor: outside.Regressor | None = None,
+    regressor: external.Regressor | None = None,
     on_failure: str = "fail",
 ) -> Look:
     """Decode and observe photos by view; a path's file is called after its view, so that no sentence tells its name.
@@ -57,7 +57,7 @@ def look_at(
     """
     opened = {v: p if isinstance(p, Photo) else decode(p, f"{v} photo") for v, p in photos.items()}
     try:
-        return Look(opened, *outside.looked(opened, regressor, clothes))
+        return Look(opened, *external.looked(opened, regressor, clothes))
     except InputError as error:
         if on_failure == "fail":
             raise
@@ -69,7 +69,7 @@ def fit_person(
     subject: Subject,
     body: Body,
     *,
-    regressor: outside.Regressor | None = None,
+    regressor: external.Regressor | None = None,
     seed: int = 7,
     on_failure: str = "fail",
     progress: Callable[[Progress], None] | None = None,

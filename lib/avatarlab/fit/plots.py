@@ -11,13 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from avatarlab.body import Body
+from avatarlab.fit.estimator.quality import Quality
 from avatarlab.fit.fitting import placeholder
+from avatarlab.fit.overlays import overlaid_small, row_table
 from avatarlab.fit.person import FittedPerson, Look
-from avatarlab.fit.pictures import overlaid_small, row_table
-from avatarlab.fit.quality import Quality
-from avatarlab.lab.figures import PALETTE, legend_outside
 from avatarlab.photo import picture
 from avatarlab.photo.tone import Tone, monk_rgb
+from avatarlab.show.figures import PALETTE, legend_outside
 
 MARKS = {
     "read off the photos": {"marker": "o"},

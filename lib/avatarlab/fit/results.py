@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from avatarlab.body import Body
-from avatarlab.errors import InputError
-from avatarlab.files import whole, write_json
-from avatarlab.fit import rows
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import whole, write_json
+from avatarlab.fit.estimator import silhouette_widths
+from avatarlab.fit.estimator.target import target
+from avatarlab.fit.overlays import overlaid_small, row_table
 from avatarlab.fit.person import FittedPerson
-from avatarlab.fit.pictures import overlaid_small, row_table
-from avatarlab.fit.target import target
 from avatarlab.measure import measure
 from avatarlab.photo import Observation
 from avatarlab.photo.observation import PART_NAMES
@@ -128,8 +128,8 @@ def silhouette_targets(body: Body, person: FittedPerson) -> dict:
 def _parts(body: Body, observation: Observation, betas: Tensor, fitted: tuple[Tensor, Camera] | None) -> dict:
     """Part -> its rows in one photo and, if there is a fit, on the body."""
     aim = target(observation)
-    numbers, levels = rows.levels(aim)
-    seen = rows.widths(aim.parts, numbers, levels)
+    numbers, levels = silhouette_widths.levels(aim)
+    seen = silhouette_widths.widths(aim.parts, numbers, levels)
     across, down = aim.size[0] / observation.width, aim.size[1] / observation.height
     found = {}
     for number in dict.fromkeys(numbers.tolist()):

@@ -17,16 +17,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
-from avatarlab.lab.params import read_yaml
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_yaml
+from avatarlab.evaluate.targets import TOLERANCES
 
 log = logging.getLogger(__name__)
 
 LEFT_OUT = ("bench", "90_summary")
 FOLDER = "reports/metrics"
-TOLERANCES = "tolerances"
-"""Section of targets.yaml: pattern of ``stage.key`` -> how far a figure may be off, a number in the figure's unit or a
-text such as ``2 %``. The first pattern that fits counts; a figure that none fits must be equal."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,11 @@ class Difference:
 
 
 def tolerances(path: Path) -> dict[str, float | str]:
-    """Return the section ``tolerances`` of targets.yaml; InputError for a value that is no number and no percentage."""
+    """Return the section ``tolerances`` of targets.yaml: pattern of ``stage.key`` -> how far a figure may be off.
+
+    A number in the figure's unit or a text such as ``2 %``; else InputError. The first pattern that fits counts; a
+    figure that none fits must be equal.
+    """
     table = read_yaml(path).get(TOLERANCES) or {}
     for pattern, value in table.items():
         _allowed(pattern, value, 1.0)

@@ -8,23 +8,22 @@ from functools import cache
 from pathlib import Path
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.lab import notebook
 
 PACKAGE = "avatarlab"
 
 DRAWING = (
-    "avatarlab.lab.figures",
-    "avatarlab.lab.view",
+    "avatarlab.show",
+    "avatarlab.fit.overlays",
     "avatarlab.fit.regressor.overlay",
     "avatarlab.measure.draw",
     "avatarlab.photo.drawing",
-    "*.pictures",
     "*.plots",
 )
 """Modules, packages and patterns of such that only draw: an edit changes how a report looks and no result, so it reruns
 nothing, and what they alone import counts as little. A report drawn the new way: ``dvc repro -f -s <stage>``."""
-RESULTS = {"fit_photo": ("avatarlab.fit.pictures",)}
+RESULTS = {"fit_photo": ("avatarlab.fit.overlays",)}
 """Stage -> the drawing modules that count nevertheless, because it writes what they draw into its folder."""
 
 

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from avatarlab import DATA, ROOT
-from avatarlab.errors import InputError
-from avatarlab.files import sha256, whole, write_json
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_yaml, sha256, whole, write_json
 from avatarlab.lab import notebook, params
 from avatarlab.lab.deps import Library
 
@@ -105,7 +105,7 @@ def fingerprint(stage: str, given: dict, library: Library, hashes: Hashes, data:
 
 def write(root: Path = ROOT, data: Path = DATA) -> None:
     """Write every stage's file; one that says the same already is not touched, one of no stage is removed."""
-    given, library = params.read_yaml(root / "params.yaml"), Library(root)
+    given, library = read_yaml(root / "params.yaml"), Library(root)
     hashes = Hashes(root / ".run" / "hashes.json")
     contents = {stage: fingerprint(stage, given, library, hashes, data) for stage in notebook.stages(root)}
     for path in (root / FOLDER).glob("*.json"):

@@ -5,7 +5,7 @@ import math
 import re
 from pathlib import Path
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 KEY = re.compile(r"[a-z0-9]+(_+[a-z0-9]+)*")
 

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from avatarlab import ROOT
-from avatarlab.errors import InputError
-from avatarlab.files import whole
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import whole
 
 log = logging.getLogger(__name__)
 

@@ -1,36 +1,9 @@
 """Parameters of a stage: params.yaml read strictly and checked against the notebook in both directions."""
 
-import difflib
 import math
 from collections.abc import Collection
-from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from avatarlab.errors import InputError
-
-
-def read_yaml(path: Path) -> dict:
-    """Return a YAML 1.2 mapping (as DVC reads it); missing, broken or doubled keys raise InputError."""
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path.name}: no such file; run from a checkout of avatarlab.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        reason = str(getattr(error, "problem", None) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path.name}: not valid YAML{line}: {reason}.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected sections of `name: value`, got {type(content).__name__}.")
-    return content
-
-
-def nearest(word: str, words) -> str:
-    """Return `` (did you mean `x`?)`` or nothing."""
-    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""
+from avatarlab.core.errors import InputError, nearest
 
 
 def section(params: dict, stage: str, wanted: Collection[str]) -> dict:

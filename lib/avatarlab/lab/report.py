@@ -19,9 +19,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from avatarlab import ROOT
-from avatarlab.files import whole
+from avatarlab.core.files import whole
 from avatarlab.lab.notebook import source, tags
-from avatarlab.lab.page import document
+from avatarlab.show.page import document
 
 log = logging.getLogger(__name__)
 

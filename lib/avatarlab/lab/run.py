@@ -20,11 +20,10 @@ from pathlib import Path
 
 import avatarlab.lab.quick  # noqa: F401  before anything that loads jsonschema
 from avatarlab import ROOT
-from avatarlab.errors import InputError
-from avatarlab.files import write_json
+from avatarlab.core.errors import InputError, nearest
+from avatarlab.core.files import publish, read_yaml, remove, write_json
 from avatarlab.lab import metrics, notebook, params, report
 from avatarlab.lab.execute import Failure, Interrupted, execute
-from avatarlab.lab.publish import publish, remove
 
 
 def find_notebook(stage: str) -> Path:
@@ -32,7 +31,7 @@ def find_notebook(stage: str) -> Path:
     found = notebook.stages()
     if stage not in found:
         known = f"stages are {', '.join(found)}" if found else "there are none in notebooks/"
-        raise InputError(f"stage `{stage}`: no notebook of that name{params.nearest(stage, found)}; {known}.")
+        raise InputError(f"stage `{stage}`: no notebook of that name{nearest(stage, found)}; {known}.")
     return found[stage]
 
 
@@ -50,7 +49,7 @@ def check_place(stage: str, out: str) -> Path:
 def check_inputs(stage: str) -> None:
     """Raise InputError for inputs named in dvc.yaml that are not there, with the command that makes them."""
     path = ROOT / "dvc.yaml"
-    stages = params.read_yaml(path).get("stages", {}) if path.exists() else {}
+    stages = read_yaml(path).get("stages", {}) if path.exists() else {}
     missing = [dep for dep in stages.get(stage, {}).get("deps", []) if not (ROOT / dep).exists()]
     if missing:
         raise InputError(f"stage `{stage}` needs {', '.join(missing)}, not there yet; run `dvc repro {stage}`.")
@@ -62,7 +61,7 @@ def run(stage: str, out: str) -> None:
     place = check_place(stage, out)
     nb = notebook.read(path)
     wanted = notebook.parameters(nb, path.name)
-    values = params.check(params.section(params.read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
+    values = params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
     check_inputs(stage)
     with _workplace(stage) as work:
         seconds = _execute(path, work, values)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from avatarlab.body.layout import JOINT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 SEAMS = {
     "neck_base": ("trunk", "neck"),

@@ -2,7 +2,7 @@
 
 import torch
 
-from avatarlab.errors import InputError, number
+from avatarlab.core.errors import InputError, number
 from avatarlab.measure.anchors import SEAMS, Topology, centre, topology
 
 ARMS_DOWN_DEG = (55.0, 89.0)

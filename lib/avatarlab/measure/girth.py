@@ -12,7 +12,7 @@ from functools import cache
 
 import torch
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 DIRECTIONS = 72
 """Directions over half a turn; each gives two support values."""

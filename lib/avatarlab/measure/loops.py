@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from scipy.spatial import ConvexHull
 
+from avatarlab.core.shapes import expect
 from avatarlab.measure.anchors import Topology, centre, topology
 from avatarlab.measure.definitions import Arc, Girth, Length
 from avatarlab.measure.girth import crossings, hull_length, section_points
 from avatarlab.measure.tape import arc_points, definition_named, planes
-from avatarlab.shapes import expect
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from avatarlab.errors import InputError
-from avatarlab.files import write_json
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import write_json
 from avatarlab.measure import survey
 
 FILE = Path(__file__).with_name("ansur2.json")

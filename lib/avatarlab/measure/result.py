@@ -11,8 +11,8 @@ from scipy.stats import norm
 
 from avatarlab.body import MeasureUncertainty, Person, Uncertainty, poses
 from avatarlab.body.layout import BETA_SLOTS, BLOCK_SLOTS
-from avatarlab.errors import InputError
-from avatarlab.files import write_json
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import write_json
 from avatarlab.measure.check import check_standing
 from avatarlab.measure.definitions import DEFINITIONS, MEASURES
 from avatarlab.measure.tape import definition_named, tapes

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 FILES = {"male": "ANSUR_II_MALE_Public.csv", "female": "ANSUR_II_FEMALE_Public.csv"}
 

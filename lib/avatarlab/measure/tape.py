@@ -2,7 +2,8 @@
 
 import torch
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.shapes import expect
 from avatarlab.measure.anchors import Topology, centre, locate, topology
 from avatarlab.measure.definitions import (
     ANSUR,
@@ -15,16 +16,7 @@ from avatarlab.measure.definitions import (
     Girth,
     Length,
 )
-from avatarlab.measure.girth import (
-    Section,
-    crossings,
-    cut,
-    cut_extreme,
-    hull_length,
-    plane_frame,
-    section_points,
-)
-from avatarlab.shapes import expect
+from avatarlab.measure.girth import Section, crossings, cut, cut_extreme, hull_length, plane_frame, section_points
 
 
 def definition_named(name: str) -> dict[str, Girth | Length | Arc]:

@@ -7,12 +7,12 @@ import numpy as np
 import roma
 import torch
 
-from avatarlab.errors import InputError
-from avatarlab.files import write_npz
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import write_npz
+from avatarlab.motion.data.resampling import places_at, rotations_at, ticks
+from avatarlab.motion.formats.amass import ACTIONS, FAR_M, GENDERS, PARTS, WIDTH, WILD_RAD, read
 from avatarlab.motion.predictor import Motion
-from avatarlab.motion.resampling import places_at, rotations_at, ticks
 from avatarlab.motion.skeleton import COUNT
-from avatarlab.motion.sources.amass import ACTIONS, FAR_M, GENDERS, PARTS, WIDTH, WILD_RAD, read
 
 SCHEMA = "avatarlab.clip/1"
 JOINTS = WIDTH // 3

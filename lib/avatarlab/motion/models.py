@@ -4,14 +4,14 @@ from pathlib import Path
 
 import torch
 
-from avatarlab import weights
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.learn import weights
 from avatarlab.motion import baselines, publishing
-from avatarlab.motion.avatarposer.model import AvatarPoserPredictor
-from avatarlab.motion.causal.predictor import CausalPredictor
-from avatarlab.motion.library import Library
+from avatarlab.motion.baselines.avatarposer import AvatarPoserPredictor
+from avatarlab.motion.causal.predict import CausalPredictor
+from avatarlab.motion.data.library import Library
 from avatarlab.motion.predictor import Predictor
-from avatarlab.motion.sage.predictor import SagePredictor
+from avatarlab.motion.sage.predict import SagePredictor
 from avatarlab.motion.skeleton import Skeleton
 
 NETWORKS = {

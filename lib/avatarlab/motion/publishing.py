@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
 
 FREE = "CMU motion data: free for all uses, not to be resold as data (mocap.cs.cmu.edu); weights and code: see LICENSE."
 SHARE_ALIKE = (

@@ -4,7 +4,7 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.shapes import expect
+from avatarlab.core.shapes import expect
 
 UPRIGHT = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 """+90 degrees about x: from a body at rest (y up, facing +z) into the z-up world of AMASS (facing -y)."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.body.layout import JOINT_NAMES, PARENTS
-from avatarlab.shapes import expect
+from avatarlab.core.shapes import expect
 
 COUNT = 22
 NAMES, PARENT = JOINT_NAMES[:COUNT], PARENTS[:COUNT]

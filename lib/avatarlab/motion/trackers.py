@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.shapes import expect
 from avatarlab.motion.rotations import about_vertical, heading, to_6d
 from avatarlab.motion.skeleton import DEVICES
-from avatarlab.shapes import expect
 
 RATE = 60.0
 """Frames a second of everything that networks see and say."""

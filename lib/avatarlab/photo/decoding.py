@@ -9,7 +9,7 @@ import numpy as np
 import pi_heif
 from PIL import Image, ImageCms, ImageOps
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.photo.exif import focal_pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")

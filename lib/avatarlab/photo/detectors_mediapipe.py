@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.photo.networks import Pose, check_files
 
 VERSION = "0.10.21"

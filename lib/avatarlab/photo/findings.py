@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from avatarlab.photo import limbs, skeleton, views
+from avatarlab.photo import body_parts, skeleton, views
 from avatarlab.photo.matting import window
 from avatarlab.photo.observation import Finding
 
@@ -56,7 +56,7 @@ def _head_cut(mask: np.ndarray, parts: np.ndarray, keypoints: np.ndarray) -> boo
     """Tell whether a face point is outside or a good part of the head lies on the picture's edge."""
     if _outside(keypoints, range(11), mask.shape).any():
         return True
-    head = parts == limbs.HEAD
+    head = parts == body_parts.HEAD
     wide = max(head.sum(1).max(), 1)
     return bool(_on_edge(head) > 0.15 * wide)
 
@@ -84,7 +84,7 @@ def _feet_cut(parts: np.ndarray, keypoints: np.ndarray) -> bool:
     feet = [*skeleton.HEELS, *skeleton.TOES]
     if _outside(keypoints, feet, parts.shape).any() or keypoints[feet, 2].max() < SEEN:
         return True
-    return bool(np.isin(parts[-1], limbs.LEGS).any())
+    return bool(np.isin(parts[-1], body_parts.LEGS).any())
 
 
 def of_view(view: str, wanted: str, yaw_deg: float) -> list[Finding]:
@@ -116,7 +116,7 @@ def arm_against(mask: np.ndarray, keypoints: np.ndarray, side: int) -> bool:
     points = keypoints[:, :2].astype(float)
     trunk, (shoulder, elbow, wrist, _) = skeleton.trunk(points), skeleton.arm(points, side)
     unseen = keypoints[[skeleton.ELBOWS[side], skeleton.WRISTS[side]], 2].min() < SEEN
-    if unseen or limbs.arm_angle(points, trunk, side) > RAISED_DEG:
+    if unseen or body_parts.arm_angle(points, trunk, side) > RAISED_DEG:
         return False
     upper = [shoulder + share * (elbow - shoulder) for share in (0.6, 0.8, 1.0)]
     lower = [elbow + share * (wrist - elbow) for share in (0.25, 0.5, 0.75, 1.0)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.body.layout import JOINT
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 TABLE = Path(__file__).with_name("keypoints.json")
 COUNT = 33

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from avatarlab.errors import InputError
-from avatarlab.files import sha256
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import sha256
 
 KEYPOINTS = 33
 FACE_POINTS = 478

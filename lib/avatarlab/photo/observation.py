@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from avatarlab.errors import InputError
-from avatarlab.files import read_npz, write_npz
-from avatarlab.shapes import expect
-from avatarlab.subject import CLOTHES
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import read_npz, write_npz
+from avatarlab.core.shapes import expect
+from avatarlab.core.subject import CLOTHES
 
 SCHEMA = "avatarlab.observation/2"
 CAPTURES = ("studio", "everyday", "photo")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from avatarlab.errors import InputError
-from avatarlab.photo import detectors, findings, limbs, matting, people, skeleton, skin, views
+from avatarlab.core.errors import InputError
+from avatarlab.photo import body_parts, detectors, findings, matting, person_detection, skeleton, skin, views
 from avatarlab.photo.decoding import Photo
 from avatarlab.photo.networks import Pose
 from avatarlab.photo.observation import Finding, Hands, Observation
@@ -22,7 +22,7 @@ def observe(photo: Photo, view: str = "auto") -> Observation:
     """
     if view not in VIEWS:
         raise InputError(f"view: got {view!r}, expected one of {', '.join(VIEWS)}.")
-    everybody = people.find(photo.rgb)
+    everybody = person_detection.find(photo.rgb)
     if not everybody or not (everybody[0].confidence > 0.5).any():
         raise InputError(f"{photo.name}: no person was found; give a photo of one whole person in good light.")
     return _described(photo, view, everybody[0], len(everybody))
@@ -33,7 +33,7 @@ def _described(photo: Photo, wanted: str, pose: Pose, count: int) -> Observation
     yaw = views.yaw(pose.keypoints, pose.world)
     view = views.view_of(yaw) if wanted == "auto" else wanted
     mask = matting.refine(photo.rgb, pose.confidence, pose.keypoints)
-    parts = limbs.part_map(mask, pose.keypoints, view)
+    parts = body_parts.part_map(mask, pose.keypoints, view)
     face = find_face(photo.rgb, pose)
     colour = skin.sample(photo.rgb, face) if face is not None else None
     found = [findings.finding("several_people", count=count)] if count > 1 else []

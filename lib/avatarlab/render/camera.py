@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from avatarlab.shapes import expect
+from avatarlab.core.shapes import expect
 
 
 @dataclass(frozen=True, eq=False)

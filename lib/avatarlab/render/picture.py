@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from avatarlab.shapes import expect
+from avatarlab.core.shapes import expect
 
 PAPER = (255, 255, 255)
 INK = (40, 40, 45)

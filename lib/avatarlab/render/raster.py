@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from avatarlab.core.shapes import expect
 from avatarlab.render.camera import Camera
 from avatarlab.render.screen import NEAR, Screen, to_screen
-from avatarlab.shapes import expect
 
 BACKENDS = ("warp", "torch", "pytorch3d")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from avatarlab.core.shapes import expect
 from avatarlab.render.camera import Camera
-from avatarlab.shapes import expect
 
 SUBPIXELS = 4096
 """Grid steps per pixel."""

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from avatarlab.core.shapes import expect
 from avatarlab.render.camera import Camera
 from avatarlab.render.picture import as_float, to_linear, to_srgb
 from avatarlab.render.raster import Raster, rasterize
-from avatarlab.shapes import expect
 
 CLAY = (0.80, 0.76, 0.72)
 WALL = (0.95, 0.95, 0.96)

@@ -16,20 +16,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
 from avatarlab import __version__
-from avatarlab.errors import InputError
-from avatarlab.service import answers, journal, pages
-from avatarlab.service.access import Bearer, tokens
+from avatarlab.core.errors import InputError
+from avatarlab.service import http_errors, logs, pages
+from avatarlab.service.admission import Probe, Uploads, room, within
+from avatarlab.service.auth import Bearer, tokens
 from avatarlab.service.callbacks import read_secrets
-from avatarlab.service.described import body, describe, refusals
-from avatarlab.service.guard import origins
 from avatarlab.service.jobs import Unavailable, job_id
 from avatarlab.service.metrics import QUEUED
 from avatarlab.service.middleware import Counted, Guarded, Limited, Startup
-from avatarlab.service.pressure import Probe, Uploads, room, within
+from avatarlab.service.openapi import body, describe, refusals
 from avatarlab.service.queues import Queue
 from avatarlab.service.results import Accepted, Avatar, Avatars
 from avatarlab.service.scratch import Scratch
 from avatarlab.service.settings import Settings, read
+from avatarlab.service.ssrf import origins
 from avatarlab.service.storage import Storage, open_storage
 from avatarlab.service.uploads import reading
 
@@ -46,7 +46,7 @@ async def checked_id(id: Annotated[str, Path(description="UUID of the avatar")])
     try:
         return job_id(id)
     except InputError as error:
-        raise answers.Refused(422, [answers.sentence(error, "id")]) from None
+        raise http_errors.Refused(422, [http_errors.sentence(error, "id")]) from None
 
 
 Id = Annotated[str, Depends(checked_id)]
@@ -152,7 +152,7 @@ def build(opening: Opening) -> FastAPI:
     layers: tuple[Callable[..., ASGIApp], ...] = (Limited, Guarded, Counted, Startup)
     for layer in layers:
         app.add_middleware(layer)
-    answers.install(app)
+    http_errors.install(app)
     describe(app)
     return app
 
@@ -183,9 +183,9 @@ def create(settings: Settings, storage: Storage, queue: Queue) -> FastAPI:
 @contextlib.asynccontextmanager
 async def from_environment() -> AsyncIterator[tuple[Settings, Storage, Queue]]:
     """The parts that the settings name."""
-    from avatarlab.service.bull import BullQueue  # where Redis is; the embedded service does without
+    from avatarlab.service.bull import BullQueue
 
-    journal.set_up()
+    logs.set_up()
     settings = read()
     tokens(settings)
     storage, queue = open_storage(settings), BullQueue(settings)

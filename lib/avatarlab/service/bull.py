@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import JOB_NAME, AvatarJob, Event, Progress, Ticket, Unavailable, read_job
 from avatarlab.service.queues import FORGET_S, STATES
 from avatarlab.service.settings import Settings

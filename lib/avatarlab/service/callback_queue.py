@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from avatarlab.service.bull import asked, connection, let_go
 from avatarlab.service.callbacks import Answer, Caller, delay_s
 from avatarlab.service.jobs import Event
-from avatarlab.service.journal import note, warn, warn_seldom
+from avatarlab.service.logs import note, warn, warn_seldom
 from avatarlab.service.settings import Settings
 
 CONCURRENCY = 8

@@ -20,8 +20,8 @@ import httpx
 from standardwebhooks import Webhook
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from avatarlab.errors import InputError
-from avatarlab.service import guard, metrics
+from avatarlab.core.errors import InputError
+from avatarlab.service import metrics, ssrf
 from avatarlab.service.jobs import Event
 from avatarlab.service.settings import Settings
 
@@ -122,8 +122,8 @@ class Caller:
     ):
         self.settings = settings
         self.signers = read_secrets(settings.webhook_secret.get_secret_value())
-        backend = backend or guard.GuardedBackend(guard.origins(settings.callback_origins))
-        self.client = guard.client(backend, settings.callback_limit_s, context)
+        backend = backend or ssrf.GuardedBackend(ssrf.origins(settings.callback_origins))
+        self.client = ssrf.client(backend, settings.callback_limit_s, context)
 
     async def call(self, event: Event, url: str) -> Answer:
         """Call once; never raises for what the receiver, the network or the URL does."""
@@ -135,7 +135,7 @@ class Caller:
         if not self.signers:
             return Answer("retry", None, "WEBHOOK_SECRET is not set; nothing is sent unsigned")
         try:
-            where, body = guard.read_url(url, self.settings), body_of(event)
+            where, body = ssrf.read_url(url, self.settings), body_of(event)
             async with asyncio.timeout(self.settings.callback_limit_s):
                 return await self._post(where, body, self._headers(event.key, body))
         except InputError as error:

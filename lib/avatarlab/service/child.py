@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr, TypeAdapter
 
-from avatarlab.errors import InputError
-from avatarlab.lab.parallel import THREADS
+from avatarlab.core.errors import InputError
+from avatarlab.core.parallel import THREADS
 from avatarlab.service.jobs import Progress
-from avatarlab.service.orders import ChildDied, Made, MemoryLimit, Order, StartFailed, TimeLimit
+from avatarlab.service.messages import ChildDied, Made, MemoryLimit, Order, StartFailed, TimeLimit
 from avatarlab.service.settings import Settings
 
 START_LIMIT_S = 120.0
@@ -50,7 +50,7 @@ class _Life:
         with theirs:
             handle = str(theirs.fileno())
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "avatarlab.service.inside", handle, str(os.getpid())],
+                [sys.executable, "-P", "-m", "avatarlab.service.child_main", handle, str(os.getpid())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment(), process_group=0,
             )  # fmt: skip
         secret = {name for name, value in settings if isinstance(value, SecretStr)}

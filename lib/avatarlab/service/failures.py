@@ -10,7 +10,7 @@ from typing import Any
 from bullmq import Queue as Jobs
 from bullmq.job import Job
 
-from avatarlab.service.journal import note, warn
+from avatarlab.service.logs import note, warn
 from avatarlab.service.processing import Processor
 
 TOLD = "told"

@@ -22,8 +22,8 @@ from pydantic import (
     field_validator,
 )
 
-from avatarlab.errors import InputError
-from avatarlab.subject import STATURE_CM, WEIGHT_KG, Subject
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import STATURE_CM, WEIGHT_KG, Subject
 
 JOB_NAME = "avatar"
 """BullMQ's name of a job; its id is the avatar's."""

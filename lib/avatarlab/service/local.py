@@ -26,15 +26,15 @@ from fastapi.responses import Response
 from pydantic import SecretStr
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from avatarlab.errors import InputError
-from avatarlab.files import write_json
-from avatarlab.service import journal
-from avatarlab.service.answers import refused
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import write_json
+from avatarlab.service import logs
 from avatarlab.service.api import create
 from avatarlab.service.child import Children, Making
+from avatarlab.service.http_errors import refused
 from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.making import Maker
-from avatarlab.service.orders import StartFailed
+from avatarlab.service.messages import StartFailed
 from avatarlab.service.results import stream
 from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import FolderStorage
@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None, load: Load = Maker.load) -> int:
     parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1; 0: any free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     given = parser.parse_args(argv)
-    journal.set_up()
+    logs.set_up()
     sys.stdout.write("Loading the models, some seconds ...\n")
     sys.stdout.flush()
     try:

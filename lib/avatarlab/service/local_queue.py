@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service import metrics
 from avatarlab.service.callbacks import Caller, delay_s
 from avatarlab.service.child import Children
+from avatarlab.service.job_records import Callback, Record, Records
 from avatarlab.service.jobs import AvatarJob, Event, Progress, State, Ticket, Unavailable
-from avatarlab.service.journal import note, warn
+from avatarlab.service.logs import note, warn
 from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.queues import STATES
-from avatarlab.service.records import Callback, Record, Records
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import Storage
 

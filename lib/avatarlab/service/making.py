@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from avatarlab.service.jobs import Progress
-from avatarlab.service.orders import Made, Order
+from avatarlab.service.messages import Made, Order
 from avatarlab.service.settings import Settings
 
 
@@ -16,7 +16,7 @@ class Maker:
     @classmethod
     def load(cls, settings: Settings) -> "Maker":
         """Load body, networks and weights (seconds); InputError names what is missing and the remedy."""
-        from avatarlab.service.chain import Chain  # torch and MediaPipe come with it: into the child only
+        from avatarlab.service.pipeline import Chain
 
         return cls(Chain.load(settings))
 

@@ -7,8 +7,8 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from avatarlab.errors import InputError
-from avatarlab.service.answers import HEADERS, refused
+from avatarlab.core.errors import InputError
+from avatarlab.service.http_errors import HEADERS, refused
 from avatarlab.service.metrics import REQUEST_SECONDS, REQUESTS
 
 IDLE_S = 20.0

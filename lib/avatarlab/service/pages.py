@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from swagger_ui_bundle import swagger_ui_path
 
 from avatarlab.service import page
-from avatarlab.service.answers import refused
+from avatarlab.service.http_errors import refused
 
 JAVASCRIPT, CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 DOCS = b"""<!doctype html>

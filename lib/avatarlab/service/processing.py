@@ -15,11 +15,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from avatarlab.errors import InputError
-from avatarlab.files import sha256
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import sha256
 from avatarlab.service import metrics
 from avatarlab.service.child import Children
-from avatarlab.service.guard import read_url
 from avatarlab.service.jobs import (
     MANIFEST,
     PHOTOS,
@@ -33,10 +32,11 @@ from avatarlab.service.jobs import (
     read_job,
     result_key,
 )
-from avatarlab.service.journal import note, warn
-from avatarlab.service.orders import ChildDied, Made, Order, StartFailed
+from avatarlab.service.logs import note, warn
+from avatarlab.service.messages import ChildDied, Made, Order, StartFailed
 from avatarlab.service.scratch import Scratch
 from avatarlab.service.settings import Settings
+from avatarlab.service.ssrf import read_url
 from avatarlab.service.storage.interface import Storage
 
 Tell = Callable[[Progress], Awaitable[None]]

@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from avatarlab.service.answers import away, refused
+from avatarlab.service.admission import Afterwards, within
+from avatarlab.service.http_errors import away, refused
 from avatarlab.service.jobs import (
     AVATARS,
     MANIFEST,
@@ -23,7 +24,6 @@ from avatarlab.service.jobs import (
     Unavailable,
     result_key,
 )
-from avatarlab.service.pressure import Afterwards, within
 from avatarlab.service.queues import Queue
 from avatarlab.service.settings import Settings
 from avatarlab.service.storage import Storage

@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from avatarlab.errors import InputError
-from avatarlab.subject import ON_FAILURE
+from avatarlab.core.errors import InputError
+from avatarlab.core.subject import ON_FAILURE
 
 
 def _named(*names: str) -> AliasChoices:

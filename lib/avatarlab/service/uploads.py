@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from avatarlab.errors import InputError
-from avatarlab.service.answers import Fault, Refused, plain, refused, sentence, wrong_fields
-from avatarlab.service.guard import check_url
+from avatarlab.core.errors import InputError
+from avatarlab.service.http_errors import Fault, Refused, plain, refused, sentence, wrong_fields
 from avatarlab.service.jobs import MISSING, PHOTOS, AvatarJob, job_id
 from avatarlab.service.settings import Settings
+from avatarlab.service.ssrf import check_url
 
 VIEWS = ("front", "side")
 NUMBERS = ("stature_cm", "weight_kg", "arm_down_deg")

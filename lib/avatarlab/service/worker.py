@@ -15,18 +15,18 @@ import bullmq
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from avatarlab.errors import InputError
-from avatarlab.service import journal, metrics
+from avatarlab.core.errors import InputError
+from avatarlab.service import logs, metrics
 from avatarlab.service.bull import BullQueue, connection
 from avatarlab.service.callback_queue import CallbackQueue
 from avatarlab.service.child import Children, Making
-from avatarlab.service.desk import Desk
 from avatarlab.service.failures import Failures
 from avatarlab.service.health import BEAT_S, Health
+from avatarlab.service.job_consumer import Desk
 from avatarlab.service.jobs import Unavailable
-from avatarlab.service.journal import note, warn
+from avatarlab.service.logs import note, warn
 from avatarlab.service.making import Maker
-from avatarlab.service.orders import StartFailed
+from avatarlab.service.messages import StartFailed
 from avatarlab.service.processing import Processor
 from avatarlab.service.settings import Settings, read
 from avatarlab.service.storage import Storage, open_storage
@@ -219,7 +219,7 @@ async def _unless(stop: asyncio.Event, work: asyncio.Future) -> bool:
 
 def main(load: Callable[[Settings], Making] = Maker.load, storage: Storage | None = None) -> int:
     """Run by the environment's settings; return the exit status."""
-    journal.set_up()
+    logs.set_up()
     try:
         asyncio.run(serve(read(), load, storage))
     except InputError as error:

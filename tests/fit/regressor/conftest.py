@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from avatarlab.fit.regressor.line import fit_line
-from avatarlab.fit.regressor.network import Regressor
-from avatarlab.fit.regressor.sampling import Sampler
-from avatarlab.fit.regressor.wide import widened
+from avatarlab.fit.regressor.data import Sampler
+from avatarlab.fit.regressor.extended_shapes import widened
+from avatarlab.fit.regressor.linear_init import fit_line
+from avatarlab.fit.regressor.model import Regressor
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import torch
 
 from avatarlab.fit.regressor.crop import channels
+from avatarlab.fit.regressor.evaluate import shown
 from avatarlab.fit.regressor.mirror import mirrored, partners, said_twice
-from avatarlab.fit.regressor.scoring import shown
 
 
 def test_a_mirror_undoes_itself(people):

@@ -7,14 +7,14 @@ import torch
 
 pytest.importorskip("lightning", reason="lightning is not installed; it is in the extra `train`")
 
-from avatarlab.files import sha256
-from avatarlab.fit.guess import FirstGuess
-from avatarlab.fit.regressor import training
+from avatarlab.core.files import sha256
+from avatarlab.fit.regressor import train as training
+from avatarlab.fit.regressor.evaluate import shown
 from avatarlab.fit.regressor.loss import Loss, total
-from avatarlab.fit.regressor.network import Regressor
+from avatarlab.fit.regressor.model import Regressor
+from avatarlab.fit.regressor.predict import FirstGuess
 from avatarlab.fit.regressor.publishing import publish
-from avatarlab.fit.regressor.scoring import shown
-from avatarlab.fit.regressor.training import Settings, train
+from avatarlab.fit.regressor.train import Settings, train
 
 TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
 

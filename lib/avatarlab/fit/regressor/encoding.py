@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import poses
+from avatarlab.fit.estimator.state import POSE, POSED, ViewState
 from avatarlab.fit.regressor.crop import COLUMNS, PERSON_PX, ROWS
-from avatarlab.fit.state import POSE, POSED, ViewState
 
 SEX_CODE = {"male": 1.0, "female": -1.0, "unknown": 0.0}
 BMI, BMI_SPREAD = 26.0, 0.15

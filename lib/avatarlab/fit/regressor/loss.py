@@ -7,9 +7,9 @@ from torch.nn import functional
 from avatarlab.body import Body
 from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import COLUMNS, ROWS
+from avatarlab.fit.regressor.data import Batch
 from avatarlab.fit.regressor.encoding import Frame, View
-from avatarlab.fit.regressor.network import SHAPES, TAPE_M, Regressor, Said, Seen
-from avatarlab.fit.regressor.sampling import Batch
+from avatarlab.fit.regressor.model import SHAPES, TAPE_M, Regressor, Said, Seen
 from avatarlab.photo.keypoints import Keypoints
 
 WEIGHTS = {"shape": 1.0, "tape": 1.0, "turn": 10.0, "place": 20.0, "pose": 10.0, "points": 0.05}

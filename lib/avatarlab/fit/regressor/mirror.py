@@ -6,7 +6,7 @@ On made-up people this takes 6 % off the error of the tapes from two views, 2 % 
 import torch
 
 from avatarlab.fit.regressor.crop import COLUMNS
-from avatarlab.fit.regressor.network import Regressor, Said, Seen
+from avatarlab.fit.regressor.model import Regressor, Said, Seen
 from avatarlab.photo import skeleton
 
 EYES = ((1, 4), (2, 5), (3, 6))

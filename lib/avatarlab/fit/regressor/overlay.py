@@ -5,11 +5,11 @@ import numpy as np
 import torch
 
 from avatarlab.body import Body
-from avatarlab.fit.regressor import encoding, scoring
-from avatarlab.fit.regressor.coarse import Coarse
-from avatarlab.fit.regressor.hard import crop_camera
-from avatarlab.fit.regressor.network import VIEWS, Regressor
-from avatarlab.fit.regressor.sampling import Batch
+from avatarlab.fit.regressor import encoding, evaluate
+from avatarlab.fit.regressor.coarse_mesh import Coarse
+from avatarlab.fit.regressor.data import Batch
+from avatarlab.fit.regressor.hard_mining import crop_camera
+from avatarlab.fit.regressor.model import VIEWS, Regressor
 from avatarlab.render.raster import visible_faces
 from avatarlab.render.screen import to_screen
 
@@ -19,7 +19,7 @@ MASK, OUTLINE = (235, 200, 160), (47, 109, 179)
 
 def grid(network: Regressor, body: Body, mesh: Coarse, batch: Batch) -> np.ndarray:
     """A picture (rows of views, a column per person) uint8 RGB."""
-    said = scoring.said_of(network, scoring.shown(batch, "front_side"))
+    said = evaluate.said_of(network, evaluate.shown(batch, "front_side"))
     rotation, shift, pose = (part.cpu() for part in encoding.decoded(said.views, batch.frame))
     with torch.no_grad():
         posed = body(betas=said.betas[:, None], pose=pose, vertices=mesh.vertices)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from avatarlab import weights
 from avatarlab.body import Body
-from avatarlab.fit.regressor.training import Training
-from avatarlab.people import Participants
+from avatarlab.fit.regressor.train import Training
+from avatarlab.learn import weights
+from avatarlab.synthetic import Participants
 
 LICENCE = "Apache-2.0"
 BASES = ("body", "skeleton")

@@ -1,5 +1,5 @@
 """What any model of motion must beat: the mean pose, the nearest frames, a straight line; each from one frame alone."""
 
-from avatarlab.motion.baselines.predictor import NAMES, FrameByFrame, all_learned, learned
+from avatarlab.motion.baselines.predict import NAMES, FrameByFrame, all_learned, learned
 
 __all__ = ["NAMES", "FrameByFrame", "all_learned", "learned"]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from avatarlab.motion.baselines.answers import ANSWERS
+from avatarlab.motion.baselines.frame_models import ANSWERS
 from avatarlab.motion.baselines.frames import TURNS, lesson
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
 from avatarlab.motion.skeleton import COUNT, LOWER, UPPER
 
 REFERENCE = {

@@ -11,7 +11,7 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.motion.library import Library
+from avatarlab.motion.data.library import Library
 from avatarlab.motion.rotations import about_vertical, heading, to_6d
 from avatarlab.motion.skeleton import COUNT, HEAD, Skeleton
 from avatarlab.motion.trackers import Trackers, frame_of, turned

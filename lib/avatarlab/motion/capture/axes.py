@@ -10,9 +10,9 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.shapes import expect
 from avatarlab.motion.rotations import upright
-from avatarlab.shapes import expect
 
 DEVICES = ("head", "left", "right")
 """What the three devices are called, in the order that they have everywhere."""

@@ -25,16 +25,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError, number
-from avatarlab.files import write_json
-from avatarlab.motion.capture import recording, tpose, turning
+from avatarlab.core.errors import InputError, number
+from avatarlab.core.files import write_json
+from avatarlab.core.shapes import expect
+from avatarlab.motion.capture import handedness, recording, tpose
 from avatarlab.motion.capture.axes import DEVICES
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.recording import RawRecording
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, upright
 from avatarlab.motion.trackers import Trackers
-from avatarlab.shapes import expect
 
 SCHEMA = "avatarlab.calibration/1"
 SMALLEST, LARGEST = 0.5, 1.4
@@ -132,7 +132,7 @@ def calibrated(
     """
     pose = tpose.found(raw) if span is None else tpose.given(raw, *span)
     tpose.verify(pose, raw.source)
-    turning.verify(raw)
+    handedness.verify(raw)
     joints, eyes = figure.seen()
     places, rotations = pose.places.double(), pose.rotations.double()
     scale, floor = _size(raw.source, float(places[0, 2]), float(eyes[2]), figure.stature, stature_m, floor_m)

@@ -6,10 +6,10 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.shapes import expect
 from avatarlab.motion.capture.axes import DEVICES
 from avatarlab.motion.trackers import RATE, Trackers
-from avatarlab.shapes import expect
 
 LONGEST_GAP_S = 0.1
 """Between samples of a device further apart than this it counts as lost."""

@@ -11,12 +11,12 @@ import roma
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.motion.capture.axes import DEVICES, HELD
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.recording import RawRecording
+from avatarlab.motion.data.resampling import places_at, rotations_at
 from avatarlab.motion.predictor import Motion
-from avatarlab.motion.resampling import places_at, rotations_at
 from avatarlab.motion.rotations import about_vertical, heading, upright
 from avatarlab.motion.skeleton import DEVICES as JOINTS
 from avatarlab.motion.trackers import RATE

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from avatarlab.errors import InputError
-from avatarlab.files import whole
+from avatarlab.core.errors import InputError
+from avatarlab.core.files import whole
 from avatarlab.motion.capture import axes
 from avatarlab.motion.capture.axes import DEVICES
 from avatarlab.motion.capture.recording import RawRecording

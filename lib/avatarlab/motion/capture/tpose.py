@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.motion.capture import axes
 from avatarlab.motion.capture.recording import RawRecording
 from avatarlab.motion.rotations import UPRIGHT, about_vertical, heading, upright

@@ -9,7 +9,7 @@ from avatarlab.motion.capture.axes import DEVICES, HELD
 from avatarlab.motion.capture.calibration import Calibration
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.simulation import Rig, worn
-from avatarlab.motion.metrics import scores
+from avatarlab.motion.evaluate.metrics import scores
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import DEVICES as JOINTS
 from avatarlab.motion.trackers import Trackers

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from avatarlab.core.shapes import expect
 from avatarlab.motion.rotations import about_vertical, heading, to_6d
 from avatarlab.motion.trackers import RATE, turned
-from avatarlab.shapes import expect
 
 HEAD_WIDTH, HAND_WIDTH = 14, 26
 """Numbers of a frame's token of the headset, of a controller."""

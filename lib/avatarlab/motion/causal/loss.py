@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from avatarlab.motion.feet import FEET
+from avatarlab.motion.foot_contacts import FEET
 from avatarlab.motion.skeleton import COUNT, HEAD, PARENT, Skeleton
 from avatarlab.motion.trackers import RATE
 

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from avatarlab.errors import InputError
-from avatarlab.motion.library import Library
+from avatarlab.core.errors import InputError
+from avatarlab.motion.data.library import Library
 from avatarlab.motion.paper.building import build
 from avatarlab.motion.trackers import RATE
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from avatarlab.body import Body
-from avatarlab.errors import InputError
-from avatarlab.lab.parallel import outcomes
+from avatarlab.core.errors import InputError
+from avatarlab.core.parallel import outcomes
 from avatarlab.motion.clip import Clip
-from avatarlab.motion.library import RESTS_ON, Library
+from avatarlab.motion.data.library import RESTS_ON, Library
 from avatarlab.motion.paper.settings import Entry, entries
 from avatarlab.motion.skeleton import COUNT, Skeleton
 from avatarlab.motion.trackers import RATE

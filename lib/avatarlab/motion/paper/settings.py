@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 
 SUBSETS = {
     **{"ACCAD": (), "BMLmovi": (), "BMLrub": ("BioMotionLab_NTroje",), "CMU": (), "EKUT": ()},

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from avatarlab.core.shapes import expect
 from avatarlab.motion.sage.blocks import CHANNELS, Block, DeviceMix, Doubling, Usual, lively, positions
-from avatarlab.motion.sage.movements import Movements
+from avatarlab.motion.sage.pose_pca import Movements
 from avatarlab.motion.sage.settings import Settings
-from avatarlab.shapes import expect
 
 KEPT = 0.99
 """Share of the past in the running usage of a code."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from avatarlab.motion.sage.blocks import CHANNELS, Block, DeviceMix, Doubling, Usual, positions
 from avatarlab.motion.sage.denoiser import MIXED
-from avatarlab.motion.sage.movements import Movements
+from avatarlab.motion.sage.pose_pca import Movements
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.motion.skeleton import COUNT, LOWER, UPPER
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from avatarlab.core.shapes import expect
 from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, positions, waves
 from avatarlab.motion.sage.settings import Settings
-from avatarlab.shapes import expect
 
 MIXED = 22
 """Mixtures of the three devices' features that a frame is shown as."""

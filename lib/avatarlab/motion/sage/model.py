@@ -5,8 +5,9 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from avatarlab import weights
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
+from avatarlab.core.shapes import expect
+from avatarlab.learn import weights
 from avatarlab.motion.sage.codebook import Codebook
 from avatarlab.motion.sage.decoder import FullBodyDecoder
 from avatarlab.motion.sage.denoiser import Denoiser
@@ -15,7 +16,6 @@ from avatarlab.motion.sage.sampling import fixed_noise, sample
 from avatarlab.motion.sage.settings import Settings
 from avatarlab.motion.skeleton import LOWER, UPPER
 from avatarlab.motion.trackers import features
-from avatarlab.shapes import expect
 
 STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """The rotation that is none, in six numbers."""

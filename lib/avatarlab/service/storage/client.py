@@ -9,7 +9,7 @@ from minio import Minio
 from minio.helpers import check_bucket_name
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.settings import Settings
 
 CONNECT_S, READ_S, TRIES = 2.0, 10.0, 3

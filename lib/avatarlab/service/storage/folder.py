@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlencode
 
-from avatarlab.errors import InputError
+from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.storage.interface import CHUNK, Opening, attachment, checked, checked_life, checked_prefix
 

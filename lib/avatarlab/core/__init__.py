@@ -1,0 +1,1 @@
+"""What every room stands on: errors, files, shapes, the Subject, processes side by side, progress."""

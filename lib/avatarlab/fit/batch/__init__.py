@@ -1,0 +1,1 @@
+"""Many people at once: a folder with people.csv, resumable, on this machine or a cluster."""

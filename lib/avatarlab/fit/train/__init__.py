@@ -1,0 +1,1 @@
+"""What the posterior is learned from and how: fits of people whose tapes are known."""

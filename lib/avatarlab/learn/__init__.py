@@ -1,0 +1,1 @@
+"""Training and published weights, the same for every network of the lab."""

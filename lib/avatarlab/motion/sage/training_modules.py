@@ -1,0 +1,141 @@
+"""One training module of learn.trainer for each part of the stratified model: what it draws, and its loss."""
+
+import torch
+from torch import Tensor, nn
+
+from avatarlab.learn.trainer import Schedule, Steps
+from avatarlab.motion.data.windows import Window, Windows
+from avatarlab.motion.rotations import to_6d
+from avatarlab.motion.sage import losses
+from avatarlab.motion.sage.codebook import Codebook
+from avatarlab.motion.sage.model import Codebooks, Sage, seen, without_dropout
+from avatarlab.motion.sage.rollouts import Streams
+from avatarlab.motion.sage.sampling import noised
+from avatarlab.motion.skeleton import LOWER, UPPER
+
+PARTS = {"upper": UPPER, "lower": LOWER}
+
+
+class Lesson(Steps):
+    """Trains one part of ``model``; the others are used as they are."""
+
+    def __init__(self, network: nn.Module, schedule: Schedule, model: Sage | Codebooks, windows: Windows | None):
+        super().__init__(network, schedule)
+        self.settings, self.windows = model.settings, windows
+        self.whole = (without_dropout(model).to(schedule.device),)  # in a tuple: none of Lightning's business
+        network.requires_grad_(True).train()
+
+    @property
+    def model(self) -> Sage | Codebooks:
+        """All parts."""
+        return self.whole[0]
+
+    def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """The step's terms; dropout too then depends on the step alone, so that a resumed run is the same run."""
+        torch.manual_seed(generator.initial_seed())
+        return self.terms(generator)
+
+    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """The terms of a batch, ``total`` among them."""
+        raise NotImplementedError
+
+    def drawn(self, generator: torch.Generator) -> tuple[Window, Tensor]:
+        """A batch as the settings want it, and the trackers (B, L, 3, 18) as networks see them."""
+        window = self.windows.draw(self.schedule.batch, generator, mirror=self.settings.mirror)
+        return shown(window, self.settings)
+
+
+def shown(window: Window, settings) -> tuple[Window, Tensor]:
+    """A window of L + 1 frames -> itself as the settings see it, without the first frame; its features (B, L, 3, 18)."""
+    window = window.seen_from_last() if settings.normalised else window
+    sparse = seen(window.device_rotations, window.device_places, settings)
+    parts = (window.rotations, window.places, window.device_rotations, window.device_places)
+    return Window(*(x[:, 1:] for x in parts)), sparse
+
+
+class CodebookLesson(Lesson):
+    """The VQ-VAE of one part, ``upper`` or ``lower``."""
+
+    def __init__(self, part: str, schedule: Schedule, codebooks: Codebooks, windows: Windows):
+        super().__init__(getattr(codebooks, part), schedule, codebooks, windows)
+        self.joints = PARTS[part]
+
+    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.drawn(generator)
+        pose = to_6d(window.rotations[:, :, list(self.joints)])
+        with self.half():
+            z = self.network.encode(self.network.masked(pose, generator), sparse)
+        coded = self.network.quantiser(z.float())
+        with self.half():
+            said = self.network.decode(coded.latent)
+        terms = losses.part_terms(said.float(), pose, self.joints, self.windows.skeleton, self.settings)
+        return losses.total(terms | {"codes": coded.distance}, losses.PART_WEIGHTS)
+
+
+class DenoiserLesson(Lesson):
+    """The denoiser of one part; that of ``lower`` is told the upper latents as they are sampled, not the true ones."""
+
+    def __init__(self, part: str, schedule: Schedule, model: Sage, codebooks: Codebooks, windows: Windows):
+        super().__init__(getattr(model, f"{part}_denoiser"), schedule, model, windows)
+        self.part, self.codebook = part, (without_dropout(getattr(codebooks, part)).to(schedule.device),)
+
+    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.drawn(generator)
+        with torch.no_grad(), self.half():
+            true = latents(self.codebook[0], window.rotations[:, :, list(PARTS[self.part])], sparse)
+            true = true / self.network.spread
+            noise = torch.randn(true.shape, generator=generator).to(true)
+            above = self.model.upper_latents(sparse, noise) if self.part == "lower" else None
+        noisy, times = noised(true, generator)
+        with self.half():
+            known = self.network.condition(sparse, None if self.settings.normalised else generator)
+            said = self.network(noisy, times, known, above)
+        apart = nn.functional.smooth_l1_loss(said.float(), true, reduction="none")
+        return {"total": (apart * importance(self.codebook[0])).mean()}
+
+
+def latents(codebook: Codebook, rotations: Tensor, sparse: Tensor) -> Tensor:
+    """The quantised latents (B, L/2, latent) of a part's true rotations (B, L, J, 3, 3)."""
+    z = codebook.encode(to_6d(rotations), sparse)
+    with torch.autocast(z.device.type, enabled=False):
+        return codebook.quantiser(z.float()).latent
+
+
+def importance(codebook: Codebook) -> Tensor | float:
+    """How much each number of a part's latents counts (L/2, latent): what it moves, where that is known; else alike."""
+    return codebook.movements.importance() if codebook.movements else 1.0
+
+
+class DecoderLesson(Lesson):
+    """The full-body decoder on sampled latents: alone, or ``whole`` with gradients through both chains of sampling."""
+
+    def __init__(self, schedule: Schedule, model: Sage, windows: Windows, whole: bool):
+        trained = [model.decoder, model.upper_denoiser, model.lower_denoiser] if whole else [model.decoder]
+        super().__init__(nn.ModuleList(trained), schedule, model, windows)
+        self.through = whole
+
+    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.drawn(generator)
+        shape = (len(sparse), self.settings.tokens, self.settings.latent)
+        noise = torch.randn(shape, generator=generator).to(sparse)
+        with self.half():
+            with torch.set_grad_enabled(self.through):
+                both = self.model.latents(sparse, noise)
+            said = self.model.decoder(sparse, *both)
+        skeleton = self.windows.skeleton
+        terms = losses.body_terms(said.float(), window.rotations, window.places, skeleton, self.settings)
+        return losses.total(terms, losses.BODY_WEIGHTS)
+
+
+class RefinerLesson(Lesson):
+    """The refiner on streams of what the other parts say."""
+
+    def __init__(self, schedule: Schedule, model: Sage, streams: Streams):
+        super().__init__(model.refiner, schedule, model, None)
+        self.streams = streams
+
+    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
+        stream = self.streams.draw(self.schedule.batch, generator)
+        said, _ = self.network(stream.pose, stream.sparse, None, stream.yaw)
+        terms = losses.stream_terms(said, stream.yaw, stream.rotations, stream.places, self.streams.skeleton)
+        return losses.total(terms, losses.STREAM_WEIGHTS)

@@ -1,0 +1,84 @@
+"""One order made with what the process holds loaded: ``export.bundle``, told in the service's words."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+
+from avatarlab import __version__, export
+from avatarlab.export import bundle
+from avatarlab.fit.estimator import posterior_update
+from avatarlab.photo import detectors
+from avatarlab.service.jobs import Progress
+from avatarlab.service.messages import Made, Order
+from avatarlab.service.settings import Settings
+
+WEIGHTS = "pretrained"
+TYPES = {
+    ".glb": "model/gltf-binary",
+    ".json": "application/json",
+    ".npz": "application/octet-stream",
+    ".png": "image/png",
+    ".html": "text/html; charset=utf-8",
+}
+PERCENT = {"observe": (10, 25), "fit": (25, 75), "measure": (80, 85), "export": (85, 90)}
+"""Percent of the whole job at which each stage begins and ends; the parent has the rest on either side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """What is loaded once: settings, and the models of every avatar."""
+
+    settings: Settings
+    models: bundle.Models
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Chain":
+        """Load everything that the first order would otherwise wait for."""
+        matplotlib.use("Agg")
+        if settings.gltfpack_path:
+            os.environ["GLTFPACK_PATH"] = settings.gltfpack_path
+        export.find_gltfpack()
+        models = bundle.Models.load(settings.body_file or None, settings.regressor)
+        posterior_update.learned(models.body, WEIGHTS)
+        for network in (detectors.pose, detectors.face, detectors.hand):
+            network(np.zeros((256, 256, 3), np.uint8))
+        return cls(settings, models)
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """What results depend on besides the order."""
+        return {
+            "avatarlab": __version__, "body_sha256": self.models.body.sha256, "weights": WEIGHTS,
+            "regressor": self.settings.regressor,
+        }  # fmt: skip
+
+    def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+        """See ``Maker.make``."""
+        job = order.job
+        wishes = bundle.Wishes(
+            tuple(job.definitions), order.display_pose, order.arm_down_deg, order.on_failure, WEIGHTS,
+            report=self.settings.report,
+        )  # fmt: skip
+        made = bundle.make(
+            order.out, job.subject, order.photos, job.facts, self.models, wishes,
+            lambda stage, share: tell(Progress(stage=stage, percent=_percent(stage, share))),
+        )  # fmt: skip
+        tell(Progress(stage="export", percent=_percent("export", 1)))
+        quality = made.person.result.quality
+        return Made(
+            files={name: TYPES[os.path.splitext(name)[1]] for name in made.files},
+            placeholder=quality.placeholder,
+            reasons=list(quality.reasons) if quality.placeholder else [],
+            warnings=[*quality.warnings, *made.warnings],
+            seconds=dict(made.seconds),
+            made_by=self.made_by,
+        )
+
+
+def _percent(stage: str, share: float) -> int:
+    """Percent of the job where a share (0 to 1) of a stage is done."""
+    begin, end = PERCENT[stage]
+    return begin + round((end - begin) * share)

@@ -1,0 +1,1 @@
+"""Figures, 3D views and offline pages in one look."""

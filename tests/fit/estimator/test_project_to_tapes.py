@@ -1,0 +1,93 @@
+"""The nudge: linear standing bodies, slopes by differences, random wishes met, stature exact, covariance of the wish."""
+
+import pytest
+import torch
+
+from avatarlab.body import poses
+from avatarlab.fit.estimator import shape
+from avatarlab.fit.estimator.project_to_tapes import DOUBLE, conditioned, nudged, standing, taped
+from avatarlab.measure import MEASURES, tapes
+from avatarlab.synthetic.rendered import sample
+
+
+@pytest.fixture(scope="module")
+def prior(body):
+    return shape.prior(body, "female")
+
+
+@pytest.fixture(scope="module")
+def betas(body):
+    return sample(body, "female", 4)
+
+
+def test_a_standing_body_is_linear_in_its_components(body, betas):
+    with torch.no_grad():
+        whole = body(betas=betas, pose=poses.standing()).vertices
+    assert (standing(body, len(betas)).vertices(betas)[0] - whole).abs().max() < 1e-5
+    assert standing(body, len(betas)) is standing(body, len(betas))
+
+
+def test_slopes_are_differences(body, betas):
+    here, step = taped(body, betas), 1e-2
+    for k in (0, 3, 11):
+        there, back = (taped(body, betas + sign * step * torch.eye(len(betas))[k]) for sign in (1, -1))
+        change = (there.value - back.value) / (2 * step)
+        assert (change - here.slope[:, k]).abs().max() < 2e-4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_wishes_are_met(body, prior, betas, seed):
+    """What a posterior may ask: every tape off by half of what the population varies by at one stature."""
+    here = taped(body, betas)
+    spread = here.slope @ prior.covariance @ here.slope.T
+    chance = torch.Generator().manual_seed(seed)
+    off = torch.linalg.cholesky(spread + 1e-10 * torch.eye(16, dtype=DOUBLE)) @ torch.randn(
+        16, generator=chance, dtype=DOUBLE
+    )
+    wanted = dict(zip(MEASURES, (here.value + 0.5 * off).tolist(), strict=True))
+    end = nudged(body, betas, prior.covariance, wanted)
+    with torch.no_grad():
+        found = tapes(body, body(betas=end.betas, pose=poses.standing()).vertices)
+    assert abs(float(found["stature"]) - wanted["stature"]) < 1e-5
+    for name in MEASURES:
+        assert float(found[name]) == pytest.approx(wanted[name], abs=1e-3), name
+        assert float(found[name]) - wanted[name] == pytest.approx(end.off_m[name], abs=2e-5)
+
+
+def test_a_contradiction_is_shared_out_and_reported(body, prior, betas):
+    """Nobody has that calf above that ankle: the stature holds, the rest says by how much it falls short."""
+    wanted = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
+    wanted |= {"calf": wanted["calf"] + 0.30, "ankle": wanted["ankle"] - 0.10}
+    end = nudged(body, betas, prior.covariance, wanted)
+    assert abs(end.off_m["stature"]) < 1e-5 and bool(torch.isfinite(end.betas).all())
+    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - wanted["calf"], abs=1e-5)
+
+
+def test_nothing_to_do_changes_nothing(body, prior, betas):
+    wanted = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
+    assert (nudged(body, betas, prior.covariance, wanted).betas - betas).abs().max() < 1e-3
+
+
+def test_moves_as_little_as_it_can(body, prior, betas):
+    here = taped(body, betas)
+    wanted = dict(zip(MEASURES, here.value.tolist(), strict=True))
+    wanted["waist"] += 0.02
+    end = nudged(body, betas, prior.covariance, wanted)
+    step = (end.betas - betas).double()
+    length = float(step @ prior.precision @ step)
+    free = torch.linalg.svd(taped(body, end.betas).slope).Vh[16:].T  # directions that change no tape
+    for k in range(4):
+        other = step + 0.3 * free[:, k]
+        assert float(other @ prior.precision @ other) > 0.98 * length
+
+
+def test_covariance_becomes_that_of_the_tapes(body, prior, betas):
+    slope = taped(body, betas).slope
+    wanted = 0.2 * slope @ prior.covariance @ slope.T
+    wanted[-1] = wanted[:, -1] = 0  # the stature is known
+    after = conditioned(prior.covariance, slope, wanted)
+    assert torch.allclose((slope @ after @ slope.T).diagonal().sqrt(), wanted.diagonal().sqrt(), atol=3e-5)
+    assert torch.linalg.eigvalsh(after)[0] > -1e-9
+    known = conditioned(prior.covariance, slope, None)
+    assert (slope @ known @ slope.T).diagonal().clamp_min(0).sqrt().max() < 3e-5
+    assert float(known.diagonal().sum()) < float(after.diagonal().sum()) < float(prior.covariance.diagonal().sum())

@@ -1,0 +1,21 @@
+"""Hard people are harder, and as tall."""
+
+import numpy as np
+import torch
+
+from avatarlab.fit.regressor.data import rows
+from avatarlab.fit.regressor.evaluate import said_of, shown
+from avatarlab.fit.regressor.hard_mining import LIMIT, hardened
+
+
+def test_hard_people_are_measured_worse(sampler, network, people):
+    shapes = rows(people.shapes, torch.arange(3))
+    found = hardened(network, sampler, shapes, np.random.default_rng(2))
+    off = []
+    for one in (shapes, found):
+        batch = sampler.batch_of(one, np.random.default_rng(2))
+        said = said_of(network, shown(batch, "front_side"))
+        off.append(float((network.tapes_m(said.mean) - batch.shapes.tapes_m).square().sum()))
+    assert off[1] > off[0]
+    assert (found.stature_m - shapes.stature_m).abs().max() < 0.03
+    assert found.betas.abs().max() <= max(LIMIT, float(shapes.betas.abs().max()))
