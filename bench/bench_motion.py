@@ -37,7 +37,7 @@ def frame_ms(model: Predictor, trackers: Trackers, frames: int) -> list[float]:
     for n in range(WARM + frames):
         k = n % len(trackers)
         begin = time.perf_counter()
-        stream.push(trackers.rotations[k], trackers.places[k], trackers.tracked[k])
+        stream.push(trackers.rotations[k], trackers.positions[k], trackers.tracked[k])
         took.append(1000 * (time.perf_counter() - begin))
     return took[WARM:]
 

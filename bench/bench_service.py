@@ -29,7 +29,7 @@ from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import open_storage
 from avatarlab.synthetic.rendered import rendered_person
 
@@ -102,7 +102,7 @@ def jobs(storage, folder: Path) -> list[AvatarJob]:
     return made
 
 
-async def seconds_of(settings: Settings, some: list[AvatarJob]) -> float:
+async def seconds_of(settings: ServiceSettings, some: list[AvatarJob]) -> float:
     """Add jobs at once; seconds until the last is completed. RuntimeError where one fails."""
     queue, ids = BullQueue(settings), [str(uuid.uuid4()) for _ in some]
     begin = time.perf_counter()
@@ -122,13 +122,13 @@ def measured(count: int, repeats: int) -> dict[str, float]:
     """All figures."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        places = [folder / name for name in ("redis", "swift", "photo")]
-        for place in places:
+        positions = [folder / name for name in ("redis", "swift", "photo")]
+        for place in positions:
             place.mkdir()
-        redis, swift = stack.enter_context(RedisServer(places[0])), stack.enter_context(Swift(places[1]))
+        redis, swift = stack.enter_context(RedisServer(positions[0])), stack.enter_context(Swift(positions[1]))
         fields = {"redis_url": redis.url, **swift.settings_fields()}
-        settings = Settings(_env_file=None, **fields)
-        some = jobs(open_storage(settings), places[2])
+        settings = ServiceSettings(_env_file=None, **fields)
+        some = jobs(open_storage(settings), positions[2])
         many = (some * count)[:count]
         one = Worker(fields)
         stack.callback(one.end)

@@ -38,17 +38,17 @@ def between(taken, true) -> np.ndarray:
     """Turns (T, 22, 3, 3) that follow the BVH's so that the AMC's come out, and the same left for right."""
     theirs, ours = driven(taken, Table(DAZ_JOINTS))[BLEND + 1 :], driven(true, ASF)[BLEND:]
     count = min(len(theirs), len(ours))
-    turns = np.swapaxes(theirs[:count], -1, -2) @ ours[:count]
-    return np.concatenate([turns, (turns * FLIP[:, None] * FLIP)[:, list(MIRRORED)]])
+    rotations = np.swapaxes(theirs[:count], -1, -2) @ ours[:count]
+    return np.concatenate([rotations, (rotations * FLIP[:, None] * FLIP)[:, list(MIRRORED)]])
 
 
-def mean(turns: np.ndarray, keep: float = 80.0) -> tuple[np.ndarray, np.ndarray]:
+def mean(rotations: np.ndarray, keep: float = 80.0) -> tuple[np.ndarray, np.ndarray]:
     """Turns (N, 3, 3) -> the middle (3, 3) of the ``keep`` percent nearest to it, and all angles to it (N,) deg."""
-    chosen = np.ones(len(turns), bool)
+    chosen = np.ones(len(rotations), bool)
     for _ in range(5):
-        left, _, right = np.linalg.svd(turns[chosen].sum(0))
+        left, _, right = np.linalg.svd(rotations[chosen].sum(0))
         middle = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
-        trace = np.einsum("nij,ij->n", turns, middle)
+        trace = np.einsum("nij,ij->n", rotations, middle)
         angle = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
         chosen = angle <= np.percentile(angle, keep)
     return middle, angle
@@ -67,8 +67,8 @@ def main(daz: str, cmu: str) -> None:
     """Fit, write, compare."""
     takes = list(pairs(Path(daz), Path(cmu)))
     mine = [(taken, true) for name, taken, true in takes if name.startswith(SUBJECT + "_")]
-    turns = np.concatenate([between(*pair) for pair in mine])
-    found = {name: mean(turns[:, joint]) for joint, name in enumerate(NAMES)}
+    rotations = np.concatenate([between(*pair) for pair in mine])
+    found = {name: mean(rotations[:, joint]) for joint, name in enumerate(NAMES)}
     bones = {name: bone / np.linalg.norm(bone) for name, bone in recorded_bones(mine[0][1], ASF).items()}
     content = {
         "from": __doc__.split("\n\n")[2].replace("\n", " "),

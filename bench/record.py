@@ -100,8 +100,8 @@ def ratio_name(name: str) -> str:
 
 def judged(figures: dict) -> bool:
     """Log every budget of notebooks/targets.yaml against its figure; whether all that were measured are met."""
-    wanted = {"bench": targets.read(ROOT / "notebooks" / "targets.yaml")["bench"]}
-    rows = [row for row in targets.compare({"bench": figures}, wanted) if row.met is not None]
+    budgets = {"bench": targets.read(ROOT / "notebooks" / "targets.yaml")["bench"]}
+    rows = [row for row in targets.compare({"bench": figures}, budgets) if row.met is not None]
     for row in rows:
         logging.info(
             "%-7s %s: %s, %s",

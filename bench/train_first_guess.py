@@ -17,11 +17,11 @@ from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.fit.regressor.predict import place
 from avatarlab.fit.regressor.publishing import publish
-from avatarlab.fit.regressor.train import CHECKPOINT, Settings, train
+from avatarlab.fit.regressor.train import CHECKPOINT, RegressorSettings, train
 from avatarlab.learn.trainer import forget
 from avatarlab.synthetic import Participants
 
-SETTINGS = Settings(rounds=20, people=512, passes=5, width=16, lined=1024, checked=96, bfloat16=True)
+SETTINGS = RegressorSettings(rounds=20, people=512, passes=5, width=16, lined=1024, checked=96, bfloat16=True)
 
 
 def main(people_file: str = "data/people/participants.npz", folder: str = ".run/training/first_guess") -> None:

@@ -78,9 +78,9 @@ def causal(library: Library, asked: argparse.Namespace, progress: Callable) -> N
 def avatarposer(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The AvatarPoser-like transformer, as published or --normalised; one part, `avatarposer`."""
     from avatarlab.motion.baselines import train_avatarposer
-    from avatarlab.motion.baselines.avatarposer import Settings
+    from avatarlab.motion.baselines.avatarposer import AvatarPoserSettings
 
-    settings = Settings(normalised=asked.normalised)
+    settings = AvatarPoserSettings(normalised=asked.normalised)
     in_one_part("avatarposer", train_avatarposer, library, asked, progress, settings=settings)
 
 

@@ -15,7 +15,7 @@ import redis
 import yaml
 
 from avatarlab import ROOT
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -23,7 +23,7 @@ SERVICES = COMPOSE["services"]
 OURS = ("worker", "api")
 UNITS = sorted(DEPLOY.glob("*.service"))
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
-NAMES = {name for field in Settings.model_fields.values() for name in field.validation_alias.choices}
+NAMES = {name for field in ServiceSettings.model_fields.values() for name in field.validation_alias.choices}
 NOT_OURS = {
     *("REDIS_PASSWORD", "WORKERS", "HEALTH_URL"),  # of compose.yaml itself
     *("REDISCLI_AUTH", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),  # of Redis and SeaweedFS
@@ -31,7 +31,7 @@ NOT_OURS = {
     *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PIP_DISABLE_PIP_VERSION_CHECK"),
 }
 SECRET = {"REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "API_TOKENS", "WEBHOOK_SECRET", "REDIS_URL"}
-JOB_LIMIT_S = Settings.model_fields["job_limit_s"].default
+JOB_LIMIT_S = ServiceSettings.model_fields["job_limit_s"].default
 
 
 def example() -> dict[str, str]:
@@ -70,7 +70,7 @@ def test_the_example_filled_in_is_a_valid_setting(monkeypatch, tmp_path):
     filled = {name: value or "token-of-an-example-0" for name, value in example().items()}
     filled |= {"REDIS_URL": "redis://:x@h:1/0", "S3_ENDPOINT": "http://h:1", "CALLBACK_ORIGINS": ""}
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in filled.items()))
-    read = Settings(_env_file=tmp_path / ".env")
+    read = ServiceSettings(_env_file=tmp_path / ".env")
     assert read.s3_public_endpoint == "http://127.0.0.1:8333" and read.job_limit_s == JOB_LIMIT_S
 
 
@@ -107,8 +107,8 @@ def test_the_image_runs_as_nobody_with_models_and_without_secrets():
     let_in = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert "!models/pretrained" in let_in
     assert not re.search(r"(?i)(password|secret|token|key)\s*=", DOCKERFILE)
-    wanted = re.search(r"WORKER_METRICS_PORT=(\d+)", last)[1]
-    assert f"HEALTH_URL=http://127.0.0.1:{wanted}/healthz" in last
+    expected = re.search(r"WORKER_METRICS_PORT=(\d+)", last)[1]
+    assert f"HEALTH_URL=http://127.0.0.1:{expected}/healthz" in last
 
 
 def test_the_images_list_of_packages_is_that_of_the_service():
@@ -194,8 +194,8 @@ def test_redis_of_compose_starts_keeps_and_asks_for_its_password(tmp_path):
         one = redis.Redis(port=port, password="a-password-of-a-test", socket_timeout=25)
         _answers(one)
         found = one.config_get("append*") | one.config_get("maxmemory*") | one.config_get("save")
-        wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
-        assert {name: found[name] for name in wanted} == wanted and int(found["maxmemory"]) > 10**8
+        expected = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
+        assert {name: found[name] for name in expected} == expected and int(found["maxmemory"]) > 10**8
         with pytest.raises(redis.exceptions.AuthenticationError):
             redis.Redis(port=port, socket_timeout=25).ping()
         process.send_signal(signal.SIGTERM)  # to the shell's process, which has become Redis

@@ -61,19 +61,19 @@ def stage_faults(path: Path) -> list[str]:
     """Return what in the parameters and sizes of a stage's notebook is wrong."""
     nb, stage = notebook.read(path), path.stem[3:]
     cell = next(notebook.source(c) for c in nb["cells"] if "parameters" in notebook.tags(c))
-    wanted = notebook.parameters(nb, path.name)
+    expected = notebook.parameters(nb, path.name)
     rest = [code for code in code_cells(path) if code != cell]
     try:
-        params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
+        params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, expected), expected, stage)
         disagree = []
     except InputError as error:
         disagree = [str(error)]
-    scratch = wanted["out"].startswith(".run/scratch/")
+    scratch = expected["out"].startswith(".run/scratch/")
     return [
         *disagree,
         *([] if scratch else ["out: Run All in JupyterLab must not touch the pipeline's results"]),
-        *(f"{name} is never used" for name in wanted if name not in loaded("\n".join(rest))),
-        *(f"{name} has no comment" for name in set(wanted) - set(notebook.comments(nb)) - {"out"}),
+        *(f"{name} is never used" for name in expected if name not in loaded("\n".join(rest))),
+        *(f"{name} has no comment" for name in set(expected) - set(notebook.comments(nb)) - {"out"}),
         *([f"{len(nb['cells'])} cells"] if len(nb["cells"]) > MANY else []),
         *(f"cell of {steps(code)} lines: {code[:60]!r}" for code in rest if steps(code) > LONG),
     ]

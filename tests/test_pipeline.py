@@ -61,7 +61,7 @@ def misnamed(stage: str) -> list[str]:
     place = outs(stage) - {f"reports/{stem}.html", f"reports/metrics/{stem}.json"}
     base = read_yaml(ROOT / "params.yaml")["base"]
     names = notebook.parameters(notebook.read(WRITTEN[stage]))
-    wanted = {
+    expected = {
         "outs": len(outs(stage)) == 3 and place in ({f"data/{stage}"}, {f"models/{stage}"}),
         "cmd": entry["cmd"] == f"${{run}} {stage} {' '.join(place)}",
         "deps": entry["deps"][:2] == [f"{fingerprint.FOLDER}/{stage}.json", f"notebooks/{stem}.ipynb"],
@@ -69,7 +69,7 @@ def misnamed(stage: str) -> list[str]:
         "desc": bool(entry.get("desc")),
         "persist": all(next(iter(out.values())).get("persist") for out in entry["outs"]),
     }
-    return [f"{stage}: {key} is {entry.get(key, entry['outs'])}" for key, right in wanted.items() if not right]
+    return [f"{stage}: {key} is {entry.get(key, entry['outs'])}" for key, right in expected.items() if not right]
 
 
 def test_stages_are_the_numbered_notebooks_after_one_that_always_runs():

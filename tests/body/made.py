@@ -10,7 +10,7 @@ ARMS, LEGS = 0.75, 0.9
 
 def joints() -> np.ndarray:
     """T-pose joints (55, 3) in metres, placed by a rule: a chain of 8 cm steps, arms sideways, legs down."""
-    places = np.zeros((55, 3))
+    positions = np.zeros((55, 3))
     for j, (name, parent) in enumerate(zip(JOINT_NAMES[1:], PARENTS[1:], strict=True), start=1):
         side = {"left": 1.0, "right": -1.0}.get(name.split("_")[0], 0.0)
         leg = any(word in name for word in ("hip", "knee", "ankle", "foot"))
@@ -19,17 +19,17 @@ def joints() -> np.ndarray:
             if leg
             else (0.1 * side, 0.0 if side else 0.1, 0.03 if "eye" in name else 0.0)
         )
-        places[j] = places[parent] + step
-    return places
+        positions[j] = positions[parent] + step
+    return positions
 
 
 def arrays(seed: int = 7, count: int = V) -> dict[str, np.ndarray]:
     """The keys of a licensed SMPLX_NEUTRAL.npz with smooth random contents, float64 as there."""
     rng = np.random.default_rng(seed)
-    places = joints()
+    positions = joints()
     owner = np.arange(count) % 55
     second = np.where(owner > 0, np.array(PARENTS)[owner], 1)
-    template = places[owner] + rng.normal(0, 0.03, (count, 3))
+    template = positions[owner] + rng.normal(0, 0.03, (count, 3))
     share = rng.uniform(0.5, 1.0, count)
     weights = np.zeros((count, 55))
     weights[np.arange(count), owner] = share

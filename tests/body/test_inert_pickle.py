@@ -8,7 +8,7 @@ import random
 import pytest
 
 from avatarlab.body import inert_pickle
-from avatarlab.body.inert_pickle import Global, Made
+from avatarlab.body.inert_pickle import Global, InertObject
 from avatarlab.core.errors import InputError
 
 PLAIN = {
@@ -41,7 +41,7 @@ def read(tmp_path, content: bytes, known=lambda module, name: False):
 
 def without_codecs(value):
     """Old protocols write bytes as a call of _codecs.encode and bytearrays as one of bytearray; undo it."""
-    if isinstance(value, Made):
+    if isinstance(value, InertObject):
         return without_codecs(value.args[0]).encode("latin1") if value.maker.name == "encode" else b"abc"
     if isinstance(value, (list, tuple)):
         return type(value)(map(without_codecs, value))
@@ -84,7 +84,7 @@ def test_an_object_is_recorded_not_made(tmp_path):
     value = collections.OrderedDict(a=1)
     value.secret = 2
     back = read(tmp_path, pickle.dumps(value), lambda *name: name == ("collections", "OrderedDict"))
-    assert isinstance(back, Made) and back.maker == Global("collections", "OrderedDict")
+    assert isinstance(back, InertObject) and back.maker == Global("collections", "OrderedDict")
     assert back.items == {"a": 1} and back.state == {"secret": 2}
 
 
@@ -102,7 +102,7 @@ def test_a_known_class_may_not_become_another(tmp_path):
     """Setting __class__ and __dict__ through BUILD changes a record, never an object."""
     content = b"\x80\x02cnumpy\nndarray\n)\x81}(X\t\x00\x00\x00__class__cnumpy\nndarray\nX\x08\x00\x00\x00__init__K\x01ub."
     back = read(tmp_path, content, lambda module, name: module == "numpy")
-    assert type(back) is Made and back.state["__init__"] == 1
+    assert type(back) is InertObject and back.state["__init__"] == 1
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -116,7 +116,7 @@ def test_calls_are_refused_by_name_and_do_not_run(tmp_path, protocol, function):
 
 
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "expected"),
     [
         (b"cos\nsystem\n(S'true'\ntR.", "os.system"),
         (b"(S'true'\nios\nsystem\n.", "os.system"),
@@ -127,8 +127,8 @@ def test_calls_are_refused_by_name_and_do_not_run(tmp_path, protocol, function):
         (b"c__main__\n\x1b[2Jx\n.", r"__main__.\\x1b\[2Jx"),
     ],
 )
-def test_every_way_of_naming_a_class_is_checked(tmp_path, content, wanted):
-    with pytest.raises(InputError, match=f"asks for '{wanted}'"):
+def test_every_way_of_naming_a_class_is_checked(tmp_path, content, expected):
+    with pytest.raises(InputError, match=f"asks for '{expected}'"):
         read(tmp_path, content, lambda *name: name == ("numpy", "ndarray"))
 
 
@@ -174,7 +174,7 @@ def test_deep_nesting_is_no_key_and_dies_quietly(tmp_path):
     with pytest.raises(InputError, match="not a whole pickle"):
         read(tmp_path, b"})" + b"\x85" * 300_000 + b"Ns.")
     chain = b"ca\nb\nq\x000N" + b"\x85q\x010h\x00h\x01R" * 60_000
-    assert isinstance(read(tmp_path, chain + b".", lambda *name: True), Made)
+    assert isinstance(read(tmp_path, chain + b".", lambda *name: True), InertObject)
 
 
 def test_chosen_numbers_with_one_hash_are_no_keys(tmp_path):

@@ -108,9 +108,9 @@ def whole(made_arrays):
 
 
 def same_body(path, arrays):
-    body, wanted = Body.load(path), Body(arrays)
+    body, expected = Body.load(path), Body(arrays)
     pose, betas = torch.full((55, 3), 0.2), torch.ones(10)
-    return torch.equal(body(betas, pose).vertices, wanted(betas, pose).vertices)
+    return torch.equal(body(betas, pose).vertices, expected(betas, pose).vertices)
 
 
 def test_a_pickled_smplx_file_is_imported_by_the_command(tmp_path, whole, chumpy, monkeypatch, caplog):

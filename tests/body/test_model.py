@@ -109,10 +109,10 @@ def test_without_arguments_it_is_the_template(body_and_path):
 
 def test_in_the_t_pose_shape_adds_its_directions(made_body, made_arrays):
     args = drawn(())
-    wanted = made_arrays["v_template"] + made_arrays["shapedirs"][:, :, :300] @ args["betas"].numpy()
-    wanted += made_arrays["shapedirs"][:, :, 300:] @ args["expression"].numpy()
+    expected = made_arrays["v_template"] + made_arrays["shapedirs"][:, :, :300] @ args["betas"].numpy()
+    expected += made_arrays["shapedirs"][:, :, 300:] @ args["expression"].numpy()
     out = made_body(betas=args["betas"], expression=args["expression"])
-    assert apart(out.vertices, torch.tensor(wanted)) < 1e-5
+    assert apart(out.vertices, torch.tensor(expected)) < 1e-5
 
 
 def test_the_root_turns_everything_rigidly_about_the_pelvis(body_and_path):

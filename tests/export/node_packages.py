@@ -18,13 +18,13 @@ def installed(description: Path, name: str) -> Path:
             pytest.skip(f"{program} is not installed")
     home = ROOT / ".run" / name
     home.mkdir(parents=True, exist_ok=True)
-    wanted = {
+    expected = {
         package: version.rpartition("@")[2]  # npm:name@version under another name
         for package, version in json.loads(description.read_text())["devDependencies"].items()
     }
     with open(home / ".lock", "w") as lock:  # tests run side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if any(_version(home / "node_modules" / package) != version for package, version in wanted.items()):
+        if any(_version(home / "node_modules" / package) != version for package, version in expected.items()):
             _install(description, home)
     return home / "node_modules"
 

@@ -8,7 +8,7 @@ from avatarlab.body import Person
 from avatarlab.export import animate
 from avatarlab.motion.capture.calibration import Calibration
 from avatarlab.motion.capture.figure import Figure
-from avatarlab.motion.capture.simulation import Rig, simulated
+from avatarlab.motion.capture.simulation import SimulatedRig, simulated
 from avatarlab.motion.capture.table import write_table
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.predictor import Motion
@@ -27,9 +27,9 @@ class Stiff:
     def stream(self):
         return self
 
-    def push(self, rotations, places, tracked):
+    def push(self, rotations, positions, tracked):
         pose = torch.cat([upright(rotations)[None], torch.eye(3).expand(21, 3, 3)])[None]
-        return Motion(pose, places[:1] - self.skeleton.fk(pose)[1][:, HEAD])
+        return Motion(pose, positions[:1] - self.skeleton.fk(pose)[1][:, HEAD])
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def recording(open_body, tmp_path, monkeypatch):
     figure = Figure.of(open_body)
     still = Motion(torch.cat([upright(torch.eye(3))[None], torch.eye(3).expand(21, 3, 3)])[None].expand(30, -1, -1, -1),
                    (figure.standing()[0] - figure.rest[0]).float().expand(30, 3))  # fmt: skip
-    write_table(tmp_path / "me.csv", simulated(still, figure, Rig(stature_m=1.8)).raw)
+    write_table(tmp_path / "me.csv", simulated(still, figure, SimulatedRig(stature_m=1.8)).raw)
     monkeypatch.setattr(animate, "predictor", lambda name, split, which, figure: Stiff(figure.skeleton))
     return tmp_path / "me.csv"
 

@@ -65,8 +65,8 @@ def test_facial_actions_become_weights(tube, tmp_path):
 
 
 def test_quaternions_take_the_short_way():
-    turns = torch.tensor(np.linspace([0, 0, 0], [0, 0, 4 * np.pi], 97))[:, None]
-    quaternions = smooth_quaternions(roma.rotvec_to_rotmat(turns))
+    rotations = torch.tensor(np.linspace([0, 0, 0], [0, 0, 4 * np.pi], 97))[:, None]
+    quaternions = smooth_quaternions(roma.rotvec_to_rotmat(rotations))
     assert (quaternions[1:] * quaternions[:-1]).sum(-1).min() > 0.99
     assert quaternions[48, 0] == pytest.approx([0, 0, 0, -1], abs=1e-5), "one whole turn is minus one"
 
@@ -110,8 +110,8 @@ def test_the_bodys_own_posing_is_reproduced(npm, open_body, open_lod, woman, squ
     said = write_animated_glb(path, open_body, woman, squat, lod=open_lod)
     glb, acted = Glb(path), act(open_body, woman, squat)
     for frame in (0, 33, 60):
-        places = np.stack([glb.world({}, frame)[j][:3, 3] for j in glb.gltf.skins[0].joints])
-        assert np.abs(places - acted.joints(open_body)[frame].numpy()).max() < 1e-4
+        positions = np.stack([glb.world({}, frame)[j][:3, 3] for j in glb.gltf.skins[0].joints])
+        assert np.abs(positions - acted.joints(open_body)[frame].numpy()).max() < 1e-4
         shown, truth = glb.posed(frame=frame), acted.vertices(open_body, frame).numpy()[open_lod.keep]
         off = cKDTree(truth).query(shown)[0]
         assert off.mean() < 0.001 and off.max() < 0.015

@@ -15,18 +15,18 @@ from avatarlab.motion.formats.euler import euler
 QUARTER = np.pi / 2
 
 
-def places(path) -> dict[str, np.ndarray]:
-    """Joint name -> places (T, 3) m, as our reader has them."""
+def positions(path) -> dict[str, np.ndarray]:
+    """Joint name -> positions (T, 3) m, as our reader has them."""
     said = bvh.read(path)
-    return {name: said.places[:, k] for k, name in enumerate(said.names)}
+    return {name: said.positions[:, k] for k, name in enumerate(said.names)}
 
 
 def test_angles_come_back():
     rng = np.random.default_rng(0)
     asked = rng.uniform([-3, -1.5, -3], [3, 1.5, 3], (200, 4, 3))
-    turns = np.stack([euler("ZXY", asked[:, k]) for k in range(4)], 1)
-    said = angles_zxy(turns)
-    assert np.stack([euler("ZXY", said[:, k]) for k in range(4)], 1) == pytest.approx(turns, abs=1e-9)
+    rotations = np.stack([euler("ZXY", asked[:, k]) for k in range(4)], 1)
+    said = angles_zxy(rotations)
+    assert np.stack([euler("ZXY", said[:, k]) for k in range(4)], 1) == pytest.approx(rotations, abs=1e-9)
 
 
 def test_angles_run_on_over_half_a_turn_and_over_the_pole():
@@ -46,7 +46,7 @@ def test_locked_angles_still_make_the_rotation():
 def test_elbow_that_turns_a_quarter_ends_where_it_must(tube, tmp_path):
     said = write_bvh(tmp_path / "a.bvh", tube, person(), clip(left_elbow=(0, 0, QUARTER)))
     assert said == {"joints": 22, "frames": 61}
-    wrist = places(tmp_path / "a.bvh")["left_wrist"]
+    wrist = positions(tmp_path / "a.bvh")["left_wrist"]
     assert wrist[0] == pytest.approx([LENGTH, 0, 0], abs=1e-5)
     assert wrist[60] == pytest.approx([ELBOW_X, LENGTH - ELBOW_X, 0], abs=1e-5)
 
@@ -54,10 +54,10 @@ def test_elbow_that_turns_a_quarter_ends_where_it_must(tube, tmp_path):
 def test_reader_finds_the_bodys_joints(open_body, woman, tmp_path):
     rng = np.random.default_rng(1)
     names = [name for name in open_body.joint_names[1:22] if "foot" not in name]
-    turns = {name: rng.uniform(-1.5, 1.5, 3) for name in (*names, "left_index2", "jaw")}
-    moves = clip(trans=np.linspace([0, 0, 1], [3, -2, 1], 61), **turns)
+    rotations = {name: rng.uniform(-1.5, 1.5, 3) for name in (*names, "left_index2", "jaw")}
+    moves = clip(trans=np.linspace([0, 0, 1], [3, -2, 1], 61), **rotations)
     said = write_bvh(tmp_path / "a.bvh", open_body, woman, moves)
-    found, acted = places(tmp_path / "a.bvh"), act(open_body, woman, moves)
+    found, acted = positions(tmp_path / "a.bvh"), act(open_body, woman, moves)
     truth = dict(zip(open_body.joint_names, acted.joints(open_body).double().numpy().swapaxes(0, 1), strict=True))
     shared = [name for name in found if not name.endswith("_end")]
     assert said["joints"] == len(shared) == 22 + 3, "index1 is there because index2 turns"
@@ -68,7 +68,7 @@ def test_reader_finds_the_bodys_joints(open_body, woman, tmp_path):
 
 def test_bones_end_at_the_crown_and_at_the_toes(open_body, woman, tmp_path):
     write_bvh(tmp_path / "a.bvh", open_body, woman, clip())
-    found = places(tmp_path / "a.bvh")
+    found = positions(tmp_path / "a.bvh")
     assert np.linalg.norm(found["head_end"] - found["head"], axis=1).max() < 0.25
     assert found["head_end"][0, 1] - found["left_foot_end"][0, 1] == pytest.approx(woman.stature_m, abs=0.02)
 

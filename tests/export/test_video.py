@@ -9,7 +9,7 @@ from tube import person
 from avatarlab.export import whole_body
 from avatarlab.export.filming import (
     FOV_DEG,
-    Shot,
+    FilmShot,
     _view,
     camera_offset,
     film,
@@ -23,7 +23,7 @@ from avatarlab.export.video import read_video, write_video
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor
 
-SMALL = Shot(width=96, height=128)
+SMALL = FilmShot(width=96, height=128)
 
 
 def bars(count: int = 12, height: int = 48, width: int = 64):
@@ -72,9 +72,9 @@ def test_what_cannot_be_written_is_named(tmp_path):
 def test_camera_is_where_the_outermost_point_meets_the_edge():
     """A point 1 m up, seen level from the front: tan(half angle) = (1 m + margin) / distance."""
     view = torch.tensor([0.0, 0.0, 1.0])
-    eye = camera_offset(torch.tensor([[0.0, 1.0, 0.0], [0.1, -0.5, 0.0]]), view, Shot(width=100, height=100))
+    eye = camera_offset(torch.tensor([[0.0, 1.0, 0.0], [0.1, -0.5, 0.0]]), view, FilmShot(width=100, height=100))
     assert eye.tolist() == pytest.approx([0, 0, 1.22 / np.tan(np.radians(FOV_DEG / 2))], rel=1e-6)
-    nearer = camera_offset(torch.tensor([[0.0, 1.0, 0.7]]), view, Shot(width=100, height=100))
+    nearer = camera_offset(torch.tensor([[0.0, 1.0, 0.7]]), view, FilmShot(width=100, height=100))
     assert float(nearer[2] - eye[2]) == pytest.approx(0.7, abs=1e-5)
 
 
@@ -134,7 +134,7 @@ def test_film_has_a_panel_for_each_motion(open_body, open_lod, woman, walk, tmp_
 @pytest.mark.parametrize("follow", [True, False])
 def test_body_stays_in_the_picture_and_the_floor_tells_its_way(open_body, open_lod, woman, walk, follow):
     acted = act(open_body, woman, walk).sampled(1)
-    shot = Shot(width=96, height=128, follow=follow, supersample=1)
+    shot = FilmShot(width=96, height=128, follow=follow, supersample=1)
     pictures = list(film(open_body, woman, {"": acted}, shot, open_lod))
     assert len(pictures) == 4
     for picture in pictures:

@@ -136,9 +136,9 @@ def test_three_moves_jaw_and_elbow_as_computed_here(page, site, tmp_path):
     opened(page, site)
     assert points(page) == pytest.approx(glb.posed(), abs=1e-5)
     page.evaluate("avatar.morph('jawOpen', 1); avatar.turn('left_elbow', [0, 1, 0], -1.2)")
-    wanted = glb.posed({"jawOpen": 1}, {"left_elbow": np.array([0, -1.2, 0])})
-    assert points(page) == pytest.approx(wanted, abs=1e-5)
-    moved = np.linalg.norm(wanted - glb.posed(), axis=1)
+    expected = glb.posed({"jawOpen": 1}, {"left_elbow": np.array([0, -1.2, 0])})
+    assert points(page) == pytest.approx(expected, abs=1e-5)
+    moved = np.linalg.norm(expected - glb.posed(), axis=1)
     assert 0.15 < moved.max() < 0.6 and np.median(moved) < 1e-5
 
 

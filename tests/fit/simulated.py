@@ -5,7 +5,7 @@ import numpy as np
 from avatarlab.fit.estimator.posterior import SEXES, TAPES, people
 from avatarlab.fit.estimator.readings import Readings
 from avatarlab.fit.train.learning import READ
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 from avatarlab.measure import population
 from avatarlab.measure.definitions import FLEXED_M
 
@@ -26,7 +26,7 @@ def reading(row, sex, chance, noise=0.25, gain=SHRUNK, offset=OFFSET, **given) -
     return Readings(**{"capture": "studio", "inputs": "front_side", "value": value, "sd": spread} | given)
 
 
-def records(split: str, count: int, seed: int, **given) -> list[Record]:
+def records(split: str, count: int, seed: int, **given) -> list[FitRecord]:
     """``count`` people of each sex."""
     chance, found = np.random.default_rng(seed), []
     for sex in SEXES:
@@ -35,6 +35,6 @@ def records(split: str, count: int, seed: int, **given) -> list[Record]:
             row = {name: float(values[k]) for name, values in drawn.items()}
             truth = {name: row[name] - FLEXED_M[sex].get(name, 0.0) for name in (*TAPES, "stature")}
             read = reading(row, sex, chance, **given)
-            found.append(Record(f"{split}_{sex}_{k:03d}", split, sex, "a", read.inputs, row["stature"], row["weight"],
+            found.append(FitRecord(f"{split}_{sex}_{k:03d}", split, sex, "a", read.inputs, row["stature"], row["weight"],
                                 read, truth, row, truth))  # fmt: skip
     return found

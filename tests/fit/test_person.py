@@ -7,13 +7,13 @@ from PIL import Image
 
 from avatarlab.core.errors import InputError
 from avatarlab.fit import FitError, fit, fit_person
-from avatarlab.fit.person import FittedPerson, Look, look_at
+from avatarlab.fit.person import FittedPerson, PersonPhotos, look_at
 
 
 @pytest.fixture
 def look(person, observed):
     """What the rendered person's photos show."""
-    return Look({view: shot.photo for view, shot in person.shots.items()}, observed)
+    return PersonPhotos({view: shot.photo for view, shot in person.shots.items()}, observed)
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def wall(tmp_path_factory):
 
 def test_it_is_the_fit_of_what_is_seen(body, person, look):
     heard = []
-    front = Look(look.photos, {"front": look.observations["front"]})
+    front = PersonPhotos(look.photos, {"front": look.observations["front"]})
     made = fit_person(front, person.subject, body, steps=2, progress=heard.append)
-    wanted = fit(look.observations["front"], person.subject, body, steps=2)
-    assert torch.equal(made.result.person.betas(), wanted.person.betas())
+    expected = fit(look.observations["front"], person.subject, body, steps=2)
+    assert torch.equal(made.result.person.betas(), expected.person.betas())
     assert made.subject == person.subject and heard[-1].done == heard[-1].total
 
 
@@ -67,4 +67,4 @@ def test_a_photo_that_is_none_is_refused_whatever_was_asked(body, person, tmp_pa
 def test_a_bad_fit_is_told(body, person, look):
     tiny = type(person.subject)(1.05)
     with pytest.raises(FitError, match="no body fits"):
-        fit_person(Look(look.photos, {"front": look.observations["front"]}), tiny, body, steps=1)
+        fit_person(PersonPhotos(look.photos, {"front": look.observations["front"]}), tiny, body, steps=1)

@@ -8,13 +8,13 @@ import pytest
 
 from avatarlab.fit import plots, replaced
 from avatarlab.fit.overlays import row_table
-from avatarlab.fit.person import FittedPerson, Look
+from avatarlab.fit.person import FittedPerson, PersonPhotos
 
 
 @pytest.fixture(scope="module")
 def whole(person, observed, fitted):
     photos = {view: shot.photo for view, shot in person.shots.items()}
-    return FittedPerson(person.subject, Look(photos, observed), fitted)
+    return FittedPerson(person.subject, PersonPhotos(photos, observed), fitted)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,9 @@ def test_row_widths_are_those_of_the_table(body, whole, observed):
 
 
 def test_nobody_s_widths_are_an_empty_figure(body, person):
-    nobody = FittedPerson(person.subject, Look({}, {}, None, "nobody"), replaced(body, person.subject, "nobody"))
+    nobody = FittedPerson(
+        person.subject, PersonPhotos({}, {}, None, "nobody"), replaced(body, person.subject, "nobody")
+    )
     assert plots.row_widths(body, {"": nobody}).axes[0].lines[:] == []
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from avatarlab.body import Person
 from avatarlab.core.errors import InputError
 from avatarlab.fit import replaced, results
-from avatarlab.fit.person import FittedPerson, Look
+from avatarlab.fit.person import FittedPerson, PersonPhotos
 from avatarlab.measure import Measurements, measure
 from avatarlab.photo import Observation
 
@@ -18,7 +18,7 @@ from avatarlab.photo import Observation
 def whole(person, observed, fitted):
     """The rendered person, fitted."""
     photos = {view: shot.photo for view, shot in person.shots.items()}
-    return FittedPerson(person.subject, Look(photos, observed), fitted)
+    return FittedPerson(person.subject, PersonPhotos(photos, observed), fitted)
 
 
 def test_everything_that_is_told_is_there(body, whole, observed, tmp_path):
@@ -43,7 +43,9 @@ def test_only_what_was_asked_for(body, whole, tmp_path):
 
 
 def test_of_a_placeholder_there_is_no_view(body, person, tmp_path):
-    nobody = FittedPerson(person.subject, Look({}, {}, None, "nobody"), replaced(body, person.subject, "nobody"))
+    nobody = FittedPerson(
+        person.subject, PersonPhotos({}, {}, None, "nobody"), replaced(body, person.subject, "nobody")
+    )
     names = results.write(tmp_path, body, nobody, extras=results.EXTRAS)
     assert {*names} == {"person.npz", "quality.json", "measurements.json", "silhouette_targets.json"}
     assert Measurements.load(tmp_path / "measurements.json").measures["chest"].value is None

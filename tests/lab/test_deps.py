@@ -61,7 +61,7 @@ def used(project: Path, code: str, stage: str = "body") -> tuple[list[str], list
     """Return (files of the package, folders of DATA) that a notebook of ``code`` uses."""
     path = project / f"notebooks/10_{stage}.ipynb"
     path.write_text(notebook.text(make_notebook("# Body", 'out = "x"', code)))
-    files, shared = deps.Library(project).of_notebook(path)
+    files, shared = deps.CodeLibrary(project).of_notebook(path)
     return [file.relative_to(project / "lib/avatarlab").as_posix() for file in files], shared
 
 
@@ -112,7 +112,7 @@ def test_declared_drawing_modules_exist_and_no_package_hides_results_behind_them
     stale = [name for name in deps.DRAWING if not any(deps.fnmatch(module, name) for module in modules)]
     assert stale == []
     assert {name for names in deps.RESULTS.values() for name in names} <= drawing
-    library = deps.Library()
+    library = deps.CodeLibrary()
     writers = {
         m for m in drawing if re.search(r"\b(write_json|write_npz|write_csv|save)\(", library.file(m).read_text())
     }
@@ -124,7 +124,7 @@ WRITES = re.compile(r"imwrite\(|\bImage\b.*\.save\(|savefig\(|out\b.*\.(png|jpe?
 
 def drawn_into_results(stage: str, path: Path) -> set[tuple[str, str]]:
     """Return (stage, drawing module) where code that writes picture files imports a module that only draws."""
-    library = deps.Library()
+    library = deps.CodeLibrary()
     cells = [notebook.source(c) for c in notebook.read(path)["cells"] if c["cell_type"] == "code"]
     start = deps.parse("\n".join(cells), path.name)
     texts = {module: library.file(module).read_text() for module in library.modules(start)}

@@ -9,12 +9,12 @@ from torch import nn
 pytest.importorskip("lightning", reason="lightning is not installed; it is in the extra `train`")
 
 from avatarlab.learn import trainer
-from avatarlab.learn.trainer import CHECKPOINT, IDENTITY, Schedule, Steps, forget, rate, resumable, train
+from avatarlab.learn.trainer import CHECKPOINT, IDENTITY, Schedule, TrainingModule, forget, rate, resumable, train
 
 SCHEDULE = Schedule(steps=30, batch=16, learning_rate=0.3, checkpoint_every=10)
 
 
-class Line(Steps):
+class Line(TrainingModule):
     """Learns y = 3 x from drawn numbers."""
 
     def loss(self, generator: torch.Generator) -> dict:
@@ -84,4 +84,4 @@ def test_tensorboard_gets_the_terms(tmp_path):
 
 def test_what_is_not_said_is_an_error():
     with pytest.raises(NotImplementedError):
-        trainer.Steps(nn.Linear(1, 1), SCHEDULE).loss(torch.Generator())
+        trainer.TrainingModule(nn.Linear(1, 1), SCHEDULE).loss(torch.Generator())

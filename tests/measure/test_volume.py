@@ -9,12 +9,12 @@ from avatarlab.measure.volume import DENSITY_KG_PER_M3, volume, weight_kg
 
 
 def test_volume_of_a_box_and_a_sphere():
-    for mesh, wanted in (
+    for mesh, expected in (
         (trimesh.creation.box((0.2, 0.3, 0.5)), 0.03),
         (trimesh.creation.icosphere(5, 0.5), math.pi / 6),
     ):
         points, faces = torch.tensor(mesh.vertices.copy()), torch.tensor(mesh.faces.copy()).long()
-        assert float(volume(points, faces)) == pytest.approx(wanted, rel=1e-3)
+        assert float(volume(points, faces)) == pytest.approx(expected, rel=1e-3)
         assert float(volume(points + 3.0, faces)) == pytest.approx(float(volume(points, faces)))
         assert float(volume(points, faces.flip(1))) == pytest.approx(-float(volume(points, faces)))
 

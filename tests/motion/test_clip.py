@@ -7,7 +7,7 @@ import torch
 
 from avatarlab.core.errors import InputError
 from avatarlab.motion.clip import Clip
-from avatarlab.motion.data.resampling import places_at, rotations_at, ticks
+from avatarlab.motion.data.resampling import positions_at, rotations_at, ticks
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import Skeleton
 
@@ -69,7 +69,7 @@ def test_ticks_end_inside_and_take_slightly_odd_rates_for_round_ones():
 def test_no_corners_in_the_speed_where_slerp_has_them():
     t = np.arange(0, 40) / 30
     path = np.stack([np.sin(3 * t), np.cos(3 * t), t], 1)
-    fine = places_at(path, np.arange(0, 39, 0.25))
+    fine = positions_at(path, np.arange(0, 39, 0.25))
     truth = np.arange(0, 39, 0.25) / 30
     truth = np.stack([np.sin(3 * truth), np.cos(3 * truth), truth], 1)
     inner = slice(8, -8)
@@ -125,8 +125,8 @@ def test_a_motion_goes_in_and_comes_out():
 
 def test_joints_are_the_skeletons(open_body):
     clip = turning(4)
-    places = Skeleton.of(open_body).fk(*clip.motion)[1]
-    assert float((clip.joints(open_body)[:, :22] - places).abs().max()) < 1e-5
+    positions = Skeleton.of(open_body).fk(*clip.motion)[1]
+    assert float((clip.joints(open_body)[:, :22] - positions).abs().max()) < 1e-5
 
 
 def test_it_cannot_be_changed():

@@ -13,13 +13,13 @@ from avatarlab.motion.skeleton import JOINT, PARENT
 
 
 def standing(frames: int = 30) -> np.ndarray:
-    """Places (T, 22, 3) m of a made-up figure that faces -y, z up, and walks along -y at 1 m/s."""
+    """Positions (T, 22, 3) m of a made-up figure that faces -y, z up, and walks along -y at 1 m/s."""
     rng = np.random.default_rng(0)
-    places = np.repeat(rng.uniform(-0.3, 0.3, (1, 22, 3)) + [0, 0, 1], frames, 0)
-    places[:, JOINT["left_hip"]], places[:, JOINT["right_hip"]] = [0.1, 0, 0.9], [-0.1, 0, 0.9]
-    places[:, [JOINT["left_foot"], JOINT["right_foot"]], 2] = 0.02
-    places[:, :, 1] -= np.arange(frames)[:, None] / 60
-    return places
+    positions = np.repeat(rng.uniform(-0.3, 0.3, (1, 22, 3)) + [0, 0, 1], frames, 0)
+    positions[:, JOINT["left_hip"]], positions[:, JOINT["right_hip"]] = [0.1, 0, 0.9], [-0.1, 0, 0.9]
+    positions[:, [JOINT["left_foot"], JOINT["right_foot"]], 2] = 0.02
+    positions[:, :, 1] -= np.arange(frames)[:, None] / 60
+    return positions
 
 
 def test_hips_face_as_the_body_at_rest_does():
@@ -63,7 +63,7 @@ def test_foot_strip_draws_heights_in_centimetres_and_contacts_as_bars():
 
 
 def test_wrong_shapes_are_named():
-    with pytest.raises(ValueError, match="places '': got shape"):
+    with pytest.raises(ValueError, match="positions '': got shape"):
         plots.contact_sheet({"bad": np.zeros((5, 21, 3))})
-    with pytest.raises(ValueError, match="places 'b': got shape"):
+    with pytest.raises(ValueError, match="positions 'b': got shape"):
         plots.contact_sheet({"bad": {"a": standing(5), "b": standing(6)}})

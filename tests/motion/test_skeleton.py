@@ -73,8 +73,8 @@ def test_heading_survives_looking_down(pitch_deg):
 
 def test_still_devices_have_no_velocity_and_features_have_sages_order():
     still = torch.eye(3).expand(4, 3, 3, 3)
-    places = torch.arange(9.0).reshape(3, 3).expand(4, 3, 3)
-    said = features(still, places)
+    positions = torch.arange(9.0).reshape(3, 3).expand(4, 3, 3)
+    said = features(still, positions)
     assert said.shape == (3, 3, 18)
     assert said[0, 1].tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 3, 4, 5, 0, 0, 0]
 
@@ -82,50 +82,50 @@ def test_still_devices_have_no_velocity_and_features_have_sages_order():
 def test_rotation_velocity_is_the_turn_of_one_frame_and_velocity_is_metres_a_frame():
     angle = 0.1
     spin = roma.rotvec_to_rotmat(torch.tensor([[0, 0, angle * t] for t in range(3)]))[:, None].expand(3, 3, 3, 3)
-    places = torch.tensor([0.0, 0.02, 0.04])[:, None, None].expand(3, 3, 3)
-    said = features(spin, places)
+    positions = torch.tensor([0.0, 0.02, 0.04])[:, None, None].expand(3, 3, 3)
+    said = features(spin, positions)
     turn = [math.cos(angle), math.sin(angle), 0, -math.sin(angle), math.cos(angle), 0]
     assert torch.allclose(said[:, :, 6:12], torch.tensor(turn).expand(2, 3, 6), atol=1e-5)
     assert torch.allclose(said[:, :, 15:], torch.tensor(0.02).expand(2, 3, 3))
 
 
 def test_walking_elsewhere_changes_places_only():
-    turns, places = random_rotations(6, 3), torch.randn(6, 3, 3)
-    here, there = features(turns, places), features(turns, places + torch.tensor([5.0, -3.0, 0.0]))
+    turns, positions = random_rotations(6, 3), torch.randn(6, 3, 3)
+    here, there = features(turns, positions), features(turns, positions + torch.tensor([5.0, -3.0, 0.0]))
     changed = (here - there).abs().amax((0, 1)) > 1e-6
     assert changed.nonzero().flatten().tolist() == [12, 13]
 
 
 def test_seen_from_the_head_nothing_depends_on_where_and_whither():
-    turns, places = random_rotations(1, 3), torch.randn(1, 3, 3)
+    turns, positions = random_rotations(1, 3), torch.randn(1, 3, 3)
     yaw = about_vertical(torch.tensor(1.2))
-    moved = (yaw @ turns, (yaw @ places[..., None])[..., 0] + torch.tensor([2.0, 1.0, 0.0]))
+    moved = (yaw @ turns, (yaw @ positions[..., None])[..., 0] + torch.tensor([2.0, 1.0, 0.0]))
     both = []
-    for pair in ((turns, places), moved):
+    for pair in ((turns, positions), moved):
         angle, origin = frame_of(*pair)
         both.append(turned(*pair, angle[:, None], origin[:, None]))
     for a, b in zip(*both, strict=True):
         assert torch.allclose(a, b, atol=1e-5)
-    assert torch.allclose(both[0][1][..., 2], places[..., 2])
+    assert torch.allclose(both[0][1][..., 2], positions[..., 2])
 
 
 def test_a_mirror_twice_is_nothing_and_once_is_the_other_hand(skeleton):
     local = random_rotations(4, COUNT)
     twice = mirrored(mirrored(local))
     assert torch.equal(twice, local)
-    world, places = skeleton.fk(local)
+    world, positions = skeleton.fk(local)
     across = skeleton.fk(mirrored(local))[1]
-    assert float((across - mirrored(world, places)[1]).abs().max()) < 1e-3  # the open body is even to 0.1 mm
-    devices = mirrored(world[:, [15, 20, 21]], places[:, [15, 20, 21]])
-    assert torch.allclose(devices[1][:, 1], places[:, 21] * torch.tensor([-1.0, 1, 1]))
+    assert float((across - mirrored(world, positions)[1]).abs().max()) < 1e-3  # the open body is even to 0.1 mm
+    devices = mirrored(world[:, [15, 20, 21]], positions[:, [15, 20, 21]])
+    assert torch.allclose(devices[1][:, 1], positions[:, 21] * torch.tensor([-1.0, 1, 1]))
 
 
 def test_the_head_of_an_aligned_pose_is_the_tracked_one(skeleton):
     head = torch.randn(4, 3)
-    trans, _, places = head_aligned(skeleton, random_rotations(4, COUNT), head)
-    assert float((places[:, HEAD] - head).abs().max()) < 1e-5
+    trans, _, positions = head_aligned(skeleton, random_rotations(4, COUNT), head)
+    assert float((positions[:, HEAD] - head).abs().max()) < 1e-5
     again = skeleton.fk(random_rotations(4, COUNT), trans)[1]
-    assert torch.allclose(again, places, atol=1e-5)
+    assert torch.allclose(again, positions, atol=1e-5)
 
 
 def test_windows_repeat_the_first_frame_and_stay_in_their_segment(skeleton):
@@ -134,20 +134,22 @@ def test_windows_repeat_the_first_frame_and_stay_in_their_segment(skeleton):
     assert len(windows) == 70
     early = windows.at(torch.tensor([0, 3, 30]))
     assert torch.equal(early.rotations[0, 0], early.rotations[0, -1])
-    assert torch.equal(early.places[1, :7], windows.places[:1].expand(7, -1, -1))
+    assert torch.equal(early.positions[1, :7], windows.positions[:1].expand(7, -1, -1))
     assert torch.equal(early.rotations[2], windows.rotations[30].expand(10, -1, -1, -1))
 
 
 def test_windows_seen_from_the_last_head_fit_their_own_kinematics(skeleton):
     windows = Windows(library(skeleton), [0, 1, 2], 8)
     drawn = windows.draw(16, torch.Generator().manual_seed(3), mirror=True, turn=True).seen_from_last()
-    yaw, origin = frame_of(drawn.device_rotations[:, -1], drawn.device_places[:, -1])
+    yaw, origin = frame_of(drawn.device_rotations[:, -1], drawn.device_positions[:, -1])
     assert float(yaw.abs().max()) < 1e-5 and float(origin[:, :2].abs().max()) < 1e-5
-    world, places = skeleton.fk(drawn.rotations)
-    assert float((places - places[:, :, :1] - drawn.places + drawn.places[:, :, :1]).abs().max()) < 1e-3
+    world, positions = skeleton.fk(drawn.rotations)
+    assert (
+        float((positions - positions[:, :, :1] - drawn.positions + drawn.positions[:, :, :1]).abs().max()) < 1e-3
+    )
     assert torch.allclose(world[:, :, [15, 20, 21]], drawn.device_rotations, atol=1e-5)
     same = windows.draw(16, torch.Generator().manual_seed(3), turn=True).seen_from_last()
-    assert torch.equal(same.places, drawn.places)
+    assert torch.equal(same.positions, drawn.positions)
 
 
 def test_splits_keep_tests_out(skeleton, tmp_path):

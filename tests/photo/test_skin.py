@@ -25,8 +25,8 @@ def test_colour_is_found_despite_shine_frames_and_hair(colour):
     rgb[110:120, 20:70] = 25  # spectacle frame
     rgb[20:30, 60:140] = 245  # shine
     sample = skin.sample(rgb, face)
-    wanted = skin.to_lab(np.uint8([colour]))[0]
-    assert np.abs(sample.lab - wanted).max() < 1.0
+    expected = skin.to_lab(np.uint8([colour]))[0]
+    assert np.abs(sample.lab - expected).max() < 1.0
     assert np.abs(sample.rgb * 255 - colour).max() < 4
     assert (sample.mad < 2.5).all() and sample.count > 1000
 

@@ -77,19 +77,19 @@ def test_gradients_of_the_area_are_its_closed_forms(sphere, camera):
 
 @pytest.mark.parametrize("angle_deg", [0, 11, 45, 73])
 def test_gradients_of_a_squares_area_by_scale_and_of_its_moments_by_shift(camera, square, angle_deg):
-    places = torch.rand(12, 2, generator=torch.Generator().manual_seed(4)).double()
+    positions = torch.rand(12, 2, generator=torch.Generator().manual_seed(4)).double()
     found = torch.zeros(3, 2).double()
-    for place in places:  # one small square has few rim pixels: the mean over places tells bias from rounding
+    for place in positions:  # one small square has few rim pixels: the mean over places tells bias from rounding
         vertices, faces = square(rotated(angle_deg) + place)
         middle = vertices.mean(0)
         scale = torch.ones((), dtype=torch.float64, requires_grad=True)
         shift = torch.zeros(3, dtype=torch.float64, requires_grad=True)
         image = silhouette((vertices - middle) * scale + middle + shift, faces, camera)
-        found[0] += torch.autograd.grad(image.sum(), scale, retain_graph=True)[0] / (2 * 441) / len(places)
+        found[0] += torch.autograd.grad(image.sum(), scale, retain_graph=True)[0] / (2 * 441) / len(positions)
         for axis in (0, 1):
             moment = (image * camera.centres()[..., axis]).sum()
             by_shift = torch.autograd.grad(moment, shift, retain_graph=True)[0][:2]
-            found[1 + axis] += by_shift / (441 * 50 / 2) / len(places)  # 50 px / 2 m of depth
+            found[1 + axis] += by_shift / (441 * 50 / 2) / len(positions)  # 50 px / 2 m of depth
     assert torch.allclose(found, torch.tensor([[1.0, 1], [1, 0], [0, 1]]).double(), atol=0.015)
 
 

@@ -31,7 +31,7 @@ from avatarlab import DATA
 from avatarlab.body import Body
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Ticket, Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import open_storage
 from avatarlab.synthetic.rendered import rendered_person
 
@@ -189,12 +189,12 @@ class Chaos:
             "stalled_s": STALLED_S,
             "job_limit_s": JOB_LIMIT_S,
         }
-        self.settings = Settings(_env_file=None, **told)
+        self.settings = ServiceSettings(_env_file=None, **told)
         self.storage = open_storage(self.settings)
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         self.temp = self.folder / "tmp"
         self.temp.mkdir()
-        names = {field: Settings.model_fields[field].validation_alias.choices[0] for field in told}
+        names = {field: ServiceSettings.model_fields[field].validation_alias.choices[0] for field in told}
         env = kept | {"TMPDIR": str(self.temp)} | {names[field]: str(value) for field, value in told.items()}
         self.posts = [Post(number, self.folder, env) for number in range(2)]
         self.locks = {name: asyncio.Lock() for name in ("redis", "swift", "worker")}

@@ -16,8 +16,8 @@ from pathlib import Path
 from patience import SLOWER
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.jobs import Progress
-from avatarlab.service.messages import Made
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts
 
 SECRET = "only-for-tests-" * 3
 TYPES = {"avatar.glb": "model/gltf-binary", "measurements.json": "application/json"}
@@ -31,21 +31,21 @@ class Light:
         if log := os.environ.get("LIGHT_LOG"):
             with open(log, "a") as file:
                 file.write(subject + "\n")
-        tell(Progress(stage="observe", percent=20))
+        tell(JobProgress(stage="observe", percent=20))
         for word in subject.split():
             self._obey(word, tell)
         average, seconds = "average" in subject, float("nan") if "nan" in subject.split() else 0.01
-        tell(Progress(stage="export", percent=90))
+        tell(JobProgress(stage="export", percent=90))
         photos = b"".join(path.read_bytes() for _, path in sorted(order.photos.items()))
         (order.out / "avatar.glb").write_bytes(b"glTF" + order.display_pose.encode() + photos)
         (order.out / "measurements.json").write_text('{"waist_cm": 80}')
         reasons = ["no person was found"] if average else []
-        return Made(TYPES, average, reasons, [], {"fit": seconds}, {"avatarlab": "light"})
+        return Artifacts(TYPES, average, reasons, [], {"fit": seconds}, {"avatarlab": "light"})
 
     def _obey(self, word, tell):
         name, _, value = word.partition("=")
         if name == "seconds":
-            tell(Progress(stage="fit", percent=50))
+            tell(JobProgress(stage="fit", percent=50))
             time.sleep(float(value))
         elif name == "kill-worker":
             os.kill(os.getppid(), signal.SIGKILL)
@@ -70,12 +70,12 @@ class LightWorker:
 
     def __init__(self, folder: Path, **env: str):
         self.folder, self.log = folder, folder / "worker.log"
-        wanted = {"OMP_NUM_THREADS": "1", "LIGHT_LOG": str(folder / "made.log"), **env}
+        expected = {"OMP_NUM_THREADS": "1", "LIGHT_LOG": str(folder / "made.log"), **env}
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG")}
         with open(self.log, "ab") as log:
             words = [sys.executable, str(Path(__file__))]
             self.process = subprocess.Popen(
-                words, env=kept | wanted, cwd=folder, stdout=log, stderr=log, start_new_session=True
+                words, env=kept | expected, cwd=folder, stdout=log, stderr=log, start_new_session=True
             )
 
     def says(self, text: str) -> bool:

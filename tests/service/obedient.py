@@ -15,8 +15,8 @@ import time
 from pydantic import SecretStr
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.jobs import AvatarJob, Progress
-from avatarlab.service.messages import Made, Order
+from avatarlab.service.jobs import AvatarJob, JobProgress
+from avatarlab.service.messages import Artifacts, Order
 
 EARLIER = []
 
@@ -28,16 +28,16 @@ class Obedient:
         self.secrets = secrets
 
     def make(self, order, tell):
-        tell(Progress(stage="fit", percent=25))
+        tell(JobProgress(stage="fit", percent=25))
         for word in order.job.subject.split():
             name, _, value = word.partition("=")
             getattr(self, f"_{name}", lambda _: None)(value)
         EARLIER.append(order.job.subject)
-        tell(Progress(stage="export", percent=90))
+        tell(JobProgress(stage="export", percent=90))
         (order.out / "avatar.glb").write_bytes(b"glTF")
         made_by = {"pid": str(os.getpid()), "orders": str(len(EARLIER)), "threads": os.environ["OMP_NUM_THREADS"]}
         made_by |= {"environment": repr(dict(os.environ)), "settings": repr(self.secrets)}
-        return Made({"avatar.glb": "model/gltf-binary"}, False, [], [], {"fit": 0.0}, made_by)
+        return Artifacts({"avatar.glb": "model/gltf-binary"}, False, [], [], {"fit": 0.0}, made_by)
 
     def _seconds(self, value):
         time.sleep(float(value))

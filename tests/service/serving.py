@@ -15,7 +15,7 @@ from patience import SLOWER
 from pydantic import SecretStr
 
 from avatarlab.service import local
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 TOKEN = "token-for-the-tests-1"
 OTHER = "token-for-the-tests-2"
@@ -23,10 +23,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(64)
 
 
-def settings_of(port: int, **fields) -> Settings:
+def settings_of(port: int, **fields) -> ServiceSettings:
     """Settings for a server on ``port``, from nothing in the environment."""
     given = {"api_base_url": f"http://127.0.0.1:{port}", "api_tokens": SecretStr(f"{TOKEN}, {OTHER}"), **fields}
-    return Settings(_env_file=None, **given)
+    return ServiceSettings(_env_file=None, **given)
 
 
 class Serving:

@@ -15,7 +15,7 @@ from redis_server import RedisServer
 from avatarlab.core.files import sha256
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Manifest, Ticket, result_key
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
 
 QUICK = {"WORKER_LOCK_S": "4", "WORKER_STALLED_S": "1"}
@@ -46,7 +46,7 @@ class Shop:
             "CALLBACK_ORIGINS": receiver.origin if receiver else "",
             **env,
         }
-        self.settings = Settings(redis_url=redis.url, queue=self.name)
+        self.settings = ServiceSettings(redis_url=redis.url, queue=self.name)
         self.storage = FolderStorage(folder / "storage", "http://127.0.0.1:1", SECRET)
         self.storage.write("photos/front.jpg", b"front", "image/jpeg")
         self.workers: list[LightWorker] = []

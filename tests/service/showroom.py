@@ -12,9 +12,9 @@ from patience import SLOWER
 
 from avatarlab.core.files import sha256
 from avatarlab.service.api import create
-from avatarlab.service.jobs import MANIFEST, AvatarJob, File, Manifest, Progress, Ticket, result_key
+from avatarlab.service.jobs import MANIFEST, AvatarJob, File, JobProgress, Manifest, Ticket, result_key
 from avatarlab.service.queues import STATES
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
 
 TOKEN = "token-of-the-page-tests"
@@ -59,7 +59,7 @@ class Showroom:
 
     def __init__(self, folder: Path):
         self.queue = ToldQueue()
-        self.settings = Settings(_env_file=None, api_tokens=TOKEN)
+        self.settings = ServiceSettings(_env_file=None, api_tokens=TOKEN)
         self.storage = FolderStorage(folder / "storage", "http://127.0.0.1:1", "secret-of-the-page-tests")
         app = create(self.settings, self.storage, self.queue)
         self._server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error"))
@@ -93,7 +93,7 @@ class Showroom:
 
     def be(self, id: str, state: str, stage: str = "", percent: int = 0, reason: str | None = None) -> None:
         """Move a job."""
-        progress = Progress(stage=stage, percent=percent) if stage else None
+        progress = JobProgress(stage=stage, percent=percent) if stage else None
         known = self.queue.tickets[id]
         self.queue.tickets[id] = known.model_copy(update={"state": state, "progress": progress, "reason": reason})
 

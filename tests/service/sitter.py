@@ -14,8 +14,8 @@ from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
 from avatarlab.service.jobs import AvatarJob
 from avatarlab.service.making import Maker
-from avatarlab.service.messages import Made, Order
-from avatarlab.service.settings import Settings
+from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.synthetic.rendered import rendered_person
 
 SUBJECT = "<script>alert(1)</script>'; DROP TABLE"
@@ -37,7 +37,7 @@ def person():
 
 def settings(**given):
     """Settings of a worker with the open body, whatever the environment says."""
-    return Settings(_env_file=None, body_file=str(OPEN_BODY), **given)
+    return ServiceSettings(_env_file=None, body_file=str(OPEN_BODY), **given)
 
 
 @cache
@@ -74,14 +74,14 @@ def order(out, photos, on_failure="fail", **job):
 
 
 @cache
-def made() -> tuple[Made, Path, list]:
+def made() -> tuple[Artifacts, Path, list]:
     """What was made of front and side, where it lies, and the progress told."""
     out, far = Path(tempfile.mkdtemp(prefix="made-")), []
     return maker().make(order(out, photos()), far.append), out, far
 
 
 @cache
-def made_of_nobody() -> tuple[Made, Path]:
+def made_of_nobody() -> tuple[Artifacts, Path]:
     """A placeholder: the photo shows a wall."""
     out, wall = Path(tempfile.mkdtemp(prefix="nobody-")), Path(tempfile.mkdtemp()) / "wall.png"
     Image.effect_noise((300, 400), 20).convert("RGB").save(wall)

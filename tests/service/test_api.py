@@ -32,9 +32,9 @@ from avatarlab.service.auth import tokens
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.jobs import AvatarJob, Unavailable
 from avatarlab.service.results import Avatars
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
-from avatarlab.service.uploads import Asked, Photo, picture
+from avatarlab.service.uploads import Asked, UploadedPhoto, picture
 
 JOB = {"subject": "anna", "front_key": "mine/front.jpg", "stature_cm": 170}
 CLOSED = [("POST", "/avatars"), ("GET", "/avatars/{}"), ("DELETE", "/avatars/{}"), ("GET", "/avatars/{}/files/avatar.glb"),
@@ -212,7 +212,7 @@ def test_each_of_several_tokens(service, header):
 @pytest.mark.parametrize("text", ["", " , ", "short", f"{TOKEN},short", f"{TOKEN} x", "ü" * 20])
 def test_tokens_that_are_none_are_refused_without_being_repeated(text):
     with pytest.raises(InputError, match="^API_TOKENS") as caught:
-        tokens(Settings(_env_file=None, api_tokens=SecretStr(text)))
+        tokens(ServiceSettings(_env_file=None, api_tokens=SecretStr(text)))
     assert not text.strip(" ,") or text not in str(caught.value)
 
 
@@ -524,7 +524,7 @@ def test_a_frozen_queue_is_given_up(tmp_path):
         ours = Avatars(settings_of(1), FolderStorage(tmp_path, "http://x", "s" * 32), queue)
         job = AvatarJob(**JOB)
         with kept(within, "__defaults__", (0.05, "queue")), pytest.raises(Unavailable):
-            await ours.take(Asked(str(uuid.uuid4()), job, [Photo("k", tmp_path / "front", "image/png")]))
+            await ours.take(Asked(str(uuid.uuid4()), job, [UploadedPhoto("k", tmp_path / "front", "image/png")]))
 
     ran(main())
 
@@ -630,7 +630,7 @@ def started(tmp_path, *words, **env):
      ({"API_TOKENS": TOKEN, "S3_ENDPOINT": "http://[::1", **S3}, "S3_ENDPOINT, ")],
 )  # fmt: skip
 def test_it_says_in_one_line_why_it_does_not_start(tmp_path, monkeypatch, env, words):
-    for field in Settings.model_fields.values():
+    for field in ServiceSettings.model_fields.values():
         for name in field.validation_alias.choices:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -709,7 +709,7 @@ def test_with_redis_and_s3_and_a_real_worker(tmp_path, redis_server, swift):
         yield api.create(settings, open_storage(settings), ours)
         await ours.close()
 
-    names = {name: Settings.model_fields[name].validation_alias.choices[0] for name in fields}
+    names = {name: ServiceSettings.model_fields[name].validation_alias.choices[0] for name in fields}
     env = {names[name]: str(plain(value)) for name, value in fields.items()}
     with Serving(opening, redis_url=SecretStr(redis_server.url), queue=queue, **fields) as service:
         assert service.client.get("/readyz").json() == {"queue": True, "storage": True}

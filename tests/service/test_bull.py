@@ -15,14 +15,14 @@ from avatarlab.service import bull
 from avatarlab.service.bull import BullQueue, connection
 from avatarlab.service.job_consumer import options
 from avatarlab.service.jobs import AvatarJob, Event, Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 JOB = AvatarJob(subject="anna", front_key="p/front.jpg", stature_cm=170)
 
 
 @pytest.fixture
 def settings(redis_server):
-    return Settings(redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}")
+    return ServiceSettings(redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}")
 
 
 def told(settings, story):
@@ -168,7 +168,7 @@ async def unavailable_s(settings, call) -> float:
 
 
 def test_a_redis_that_is_away_is_said_to_be_within_a_second(tmp_path):
-    settings = Settings(redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    settings = ServiceSettings(redis_url=f"redis://127.0.0.1:{free_port()}/0")
     for name, call in CALLS.items():
         assert asyncio.run(unavailable_s(settings, call)) < SLOWER * 1, name
 
@@ -215,5 +215,5 @@ def test_the_options_of_a_worker(settings):
 )
 def test_a_wrong_url_is_refused_without_repeating_it(url):
     with pytest.raises(InputError, match="REDIS_URL: expected redis://") as caught:
-        connection(Settings(redis_url=url))
+        connection(ServiceSettings(redis_url=url))
     assert "ter22" not in str(caught.value) and caught.value.__suppress_context__

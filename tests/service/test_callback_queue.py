@@ -13,9 +13,9 @@ from redis_server import RedisServer
 
 from avatarlab.service.bull import connection
 from avatarlab.service.callback_queue import SHARE, CallbackQueue, TryAgain, wait_ms
-from avatarlab.service.callbacks import DELAYS_S, Answer
+from avatarlab.service.callbacks import DELAYS_S, CallbackResponse
 from avatarlab.service.jobs import Event, Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 ID = "0f8fad5b-d9cb-469f-a165-7086772895%02x"
 
@@ -29,7 +29,7 @@ def event(number: int = 1, type: str = "avatar.completed") -> Event:
 def settings(redis_server, receiver, request):
     """Of a queue for this test alone, with short waits."""
     name = f"t{abs(hash(request.node.name)) % 10**9}"
-    return Settings(
+    return ServiceSettings(
         _env_file=None,
         redis_url=redis_server.url,
         queue=name,
@@ -43,7 +43,7 @@ def settings(redis_server, receiver, request):
 
 
 @asynccontextmanager
-async def running(settings: Settings):
+async def running(settings: ServiceSettings):
     queue = CallbackQueue(settings)
     await queue.start()
     try:
@@ -52,7 +52,7 @@ async def running(settings: Settings):
         await queue.close()
 
 
-async def until(settings: Settings, key: str, *states: str, seconds: float = 15) -> Job:
+async def until(settings: ServiceSettings, key: str, *states: str, seconds: float = 15) -> Job:
     """The callback's job once it is in one of ``states``."""
     client = connection(settings)
     queue = Queue(settings.callback_queue, {"connection": client})
@@ -68,7 +68,7 @@ async def until(settings: Settings, key: str, *states: str, seconds: float = 15)
         await client.aclose()
 
 
-def deliver(settings: Settings, url: str, *states: str, seconds: float = 15, times: int = 1) -> Job:
+def deliver(settings: ServiceSettings, url: str, *states: str, seconds: float = 15, times: int = 1) -> Job:
     """Announce an event ``times`` times and wait for its end."""
 
     async def all_of_it():
@@ -270,7 +270,9 @@ def test_tries_go_on_where_they_were_with_another_worker(settings, receiver):
 
 
 def test_without_a_secret_callbacks_wait_for_a_worker_that_has_it(settings, receiver, caplog):
-    without = settings.model_copy(update={"webhook_secret": Settings.model_fields["webhook_secret"].default})
+    without = settings.model_copy(
+        update={"webhook_secret": ServiceSettings.model_fields["webhook_secret"].default}
+    )
 
     async def all_of_it():
         with caplog.at_level(logging.WARNING):
@@ -285,7 +287,7 @@ def test_without_a_secret_callbacks_wait_for_a_worker_that_has_it(settings, rece
 
 
 def test_wrong_secrets_stop_the_start_without_being_shown(settings):
-    told = Settings(_env_file=None, webhook_secret="whsec_geheim")
+    told = ServiceSettings(_env_file=None, webhook_secret="whsec_geheim")
     with pytest.raises(ValueError, match="WEBHOOK_SECRET") as fault:
         CallbackQueue(told)
     assert "geheim" not in str(fault.value)
@@ -300,8 +302,8 @@ def test_neither_secret_nor_url_is_logged(settings, receiver, caplog):
 
 
 def test_waits_by_schedule_but_not_before_the_receiver_asked():
-    asked = TryAgain(Answer("retry", 429, "x", 100.0))
-    assert 5000 <= wait_ms(1, TryAgain(Answer("retry", 500, "x")), DELAYS_S) <= 5500
+    asked = TryAgain(CallbackResponse("retry", 429, "x", 100.0))
+    assert 5000 <= wait_ms(1, TryAgain(CallbackResponse("retry", 500, "x")), DELAYS_S) <= 5500
     assert wait_ms(1, asked, DELAYS_S) == 100_000 and wait_ms(2, asked, DELAYS_S) >= 300_000
     assert wait_ms(10, asked, DELAYS_S) == -1 and 5000 <= wait_ms(1, RuntimeError(), DELAYS_S) <= 5500
 

@@ -22,7 +22,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.service import ssrf
 from avatarlab.service.callbacks import (
     DELAYS_S,
-    Answer,
+    CallbackResponse,
     Caller,
     body_of,
     delay_s,
@@ -31,7 +31,7 @@ from avatarlab.service.callbacks import (
     retry_after_s,
 )
 from avatarlab.service.jobs import Event
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 OTHER = "whsec_" + "QUJD" * 10
 EVENT = Event(
@@ -43,14 +43,14 @@ EVENT = Event(
 )
 
 
-def settings(origin: str, **told) -> Settings:
-    return Settings(_env_file=None, **({"webhook_secret": SECRET, "callback_origins": origin} | told))
+def settings(origin: str, **told) -> ServiceSettings:
+    return ServiceSettings(_env_file=None, **({"webhook_secret": SECRET, "callback_origins": origin} | told))
 
 
-def call(receiver: Receiver, url: str | None = None, event: Event = EVENT, **told) -> Answer:
+def call(receiver: Receiver, url: str | None = None, event: Event = EVENT, **told) -> CallbackResponse:
     """Call a receiver once."""
 
-    async def once() -> Answer:
+    async def once() -> CallbackResponse:
         caller = Caller(settings(receiver.origin, **told))
         try:
             return await caller.call(event, url or receiver.url)
@@ -61,7 +61,7 @@ def call(receiver: Receiver, url: str | None = None, event: Event = EVENT, **tol
 
 
 def test_a_call_is_signed_and_says_what_happened(receiver):
-    assert call(receiver) == Answer("delivered", 200, "delivered")
+    assert call(receiver) == CallbackResponse("delivered", 200, "delivered")
     (got,) = receiver.calls
     assert got.verified and got.id == EVENT.key and got.path == "/avatars?shop=7"
     assert got.headers["content-type"] == "application/json"
@@ -153,7 +153,7 @@ def test_answers_and_what_they_mean(receiver, reply, kind):
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_an_overloaded_receiver_says_when_to_come_again(receiver, status):
     receiver.answer(Reply(status, {"Retry-After": "7"}))
-    assert call(receiver) == Answer("retry", status, f"the receiver answered {status}", 7.0)
+    assert call(receiver) == CallbackResponse("retry", status, f"the receiver answered {status}", 7.0)
 
 
 def test_only_an_overloaded_receiver_is_heeded():
@@ -267,7 +267,7 @@ def test_a_name_that_turns_private_is_refused_for_good():
         backend = ssrf.GuardedBackend((), resolve, httpcore.AsyncMockBackend([]))
         return await Caller(settings(""), backend).call(EVENT, "https://shop.example/x")
 
-    assert asyncio.run(once()) == Answer(
+    assert asyncio.run(once()) == CallbackResponse(
         "refused", None, "callback_url: its host resolves to an address that is not public."
     )
 

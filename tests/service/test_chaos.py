@@ -114,12 +114,12 @@ class TestChaos:
         assert len(same) < sum(wish.hope == "whole" for wish in ran.wishes), "equal jobs, equal bytes"
 
     def test_every_caller_was_told_once_what_is_true(self, ran):
-        wanted = {
+        expected = {
             f"cb_{wish.id}_{'completed' if wish.hope in ('whole', 'placeholder') else 'failed'}"
             for wish in ran.wishes
             if wish.effect
         }
-        assert set(ran.receiver.effects) == wanted
+        assert set(ran.receiver.effects) == expected
         assert all(call.verified for call in ran.receiver.calls)
         for wish in ran.wishes:
             calls = [call for call in ran.receiver.calls if wish.id in call.id]

@@ -18,7 +18,7 @@ from patience import SLOWER
 from avatarlab.core.errors import InputError
 from avatarlab.service.child import WORDS, Child, Children
 from avatarlab.service.messages import ChildDied, MemoryLimit, StartFailed, TimeLimit
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 WAIT_S = SLOWER * 10
 PARENT = """
@@ -54,7 +54,7 @@ def in_loop(test):
 @asynccontextmanager
 async def living(kind=Child, **given):
     """A started child (or children) of these settings, ended afterwards."""
-    one = kind(obedient.load, Settings(_env_file=None, **given))
+    one = kind(obedient.load, ServiceSettings(_env_file=None, **given))
     try:
         await one.start()
         yield one
@@ -152,7 +152,7 @@ async def test_more_memory_than_any_fit_needs_is_refused_at_once(tmp_path):
 @in_loop
 async def test_models_that_cannot_be_loaded_say_the_remedy_and_are_no_jobs_fault(tmp_path):
     for body_file, why in (("missing", "leave AVATAR_BODY_FILE out"), ("dead", "exit code 7")):
-        child = Child(obedient.load, Settings(_env_file=None, body_file=body_file))
+        child = Child(obedient.load, ServiceSettings(_env_file=None, body_file=body_file))
         with pytest.raises(StartFailed, match=why):
             await child.start()
         with pytest.raises(StartFailed, match=why):
@@ -175,7 +175,7 @@ async def test_secrets_stay_with_the_parent(tmp_path, monkeypatch):
 @in_loop
 async def test_what_another_process_cannot_import_is_refused():
     with pytest.raises(InputError, match="put it in a module"):
-        Child(lambda settings: None, Settings(_env_file=None))
+        Child(lambda settings: None, ServiceSettings(_env_file=None))
 
 
 def test_the_parent_imports_no_model():

@@ -9,7 +9,7 @@ import pytest
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.failures import LOOK_AGAIN_S, STALLED, Failures, reason_of
 from avatarlab.service.jobs import AvatarJob, Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 JOB = AvatarJob(subject="anna", front_key="p/front.jpg", stature_cm=170)
 
@@ -32,7 +32,7 @@ class Told:
 
 def run(redis_server, story):
     async def all_of_it():
-        queue = BullQueue(Settings(redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}"))
+        queue = BullQueue(ServiceSettings(redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}"))
         told = Told()
         try:
             return await story(queue, told, Failures(queue.jobs, told))

@@ -13,10 +13,10 @@ from bullmq import DelayedError
 from patience import SLOWER
 
 from avatarlab.service.bull import OPTIONS, REMOVE, BullQueue
-from avatarlab.service.job_consumer import GIVE_UP_WAITS, STACKS, Desk, _mend, _surroundings
+from avatarlab.service.job_consumer import GIVE_UP_WAITS, STACKS, JobConsumer, _mend, _surroundings
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.messages import ChildDied, StartFailed, TimeLimit
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def job(**given):
 
 
 def worked(one, processor):
-    desk = Desk(Settings(_env_file=None), processor, lambda _: None)
+    desk = JobConsumer(ServiceSettings(_env_file=None), processor, lambda _: None)
     return asyncio.run(desk._process(one, "token"))
 
 
@@ -95,7 +95,7 @@ def test_options_that_bullmq_stumbles_over_are_mended(opts, attempts, backoff):
 async def _ended(settings, processor, **options):
     """A job's state and how often it was run, by a desk on a real queue."""
     told, queue = [], BullQueue(settings)
-    desk = Desk(settings, processor, told.append)
+    desk = JobConsumer(settings, processor, told.append)
     desk.start()
     await queue.jobs.add("avatar", {"subject": "anna"}, {"jobId": "one", **options})
     while (state := await queue.jobs.getJobState("one")) not in ("completed", "failed"):
@@ -107,7 +107,7 @@ async def _ended(settings, processor, **options):
 
 
 def ended(redis_server, processor, **options):
-    settings = Settings(
+    settings = ServiceSettings(
         _env_file=None, redis_url=redis_server.url, queue=f"q{uuid.uuid4().hex[:8]}", lock_s=2, stalled_s=1
     )
     return asyncio.run(asyncio.wait_for(_ended(settings, processor, **options), SLOWER * 20))

@@ -15,7 +15,7 @@ from serving import PNG, kept, ran, settings_of
 
 from avatarlab.service import local_queue
 from avatarlab.service.child import Children
-from avatarlab.service.job_records import Record
+from avatarlab.service.job_records import JobRecord
 from avatarlab.service.jobs import AvatarJob, Event, Unavailable
 from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.queues import FORGET_S
@@ -144,7 +144,7 @@ def test_a_storage_that_is_away_costs_no_try(house, monkeypatch):
 def killed(house, id, tries, **fields):
     """The record of a job over which the process was killed."""
     house.folder.joinpath("jobs").mkdir(exist_ok=True)
-    record = Record(id=id, job=job(**fields), state="active", tries=tries, added=time.time())
+    record = JobRecord(id=id, job=job(**fields), state="active", tries=tries, added=time.time())
     (house.folder / "jobs" / f"{id}.json").write_text(record.model_dump_json())
 
 
@@ -281,7 +281,9 @@ def test_a_job_deleted_in_work_leaves_nothing_even_where_the_process_died_then(h
     """Killed over it, or stopped before it was done; its callback is one that is not allowed any more."""
     id, now = new(), time.time()
     house.queue()
-    record = Record(id=id, job=job("Anna", callback_url="https://10.0.0.1/"), state=state, added=now, deleted=now)
+    record = JobRecord(
+        id=id, job=job("Anna", callback_url="https://10.0.0.1/"), state=state, added=now, deleted=now
+    )
     (house.folder / "jobs" / f"{id}.json").write_text(record.model_dump_json())
     for key in (f"avatars/{id}/avatar.glb", f"photos/{id}/front-1.jpg"):
         house.storage.write(key, PNG, "image/png")
@@ -298,7 +300,7 @@ def test_old_marks_go_and_unreadable_records_are_left_alone(house, caplog):
     old, odd = new(), new()
     house.queue()
     long_ago = time.time() - FORGET_S - 10
-    record = Record(id=old, job=None, added=long_ago, deleted=long_ago)
+    record = JobRecord(id=old, job=None, added=long_ago, deleted=long_ago)
     (house.folder / "jobs" / f"{old}.json").write_text(record.model_dump_json())
     (house.folder / "jobs" / f"{odd}.json").write_text('{"id": ')
     (house.folder / "jobs" / "evil.json").write_text(record.model_copy(update={"deleted": None}).model_dump_json())

@@ -485,7 +485,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(browse):
                 "document.activeElement.id || document.activeElement.name || document.activeElement.innerText"
             )
         ] += 1
-    wanted = {
+    expected = {
         "front",
         "side",
         "subject",
@@ -496,7 +496,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(browse):
         "display_pose",
         "definitions",
     }
-    assert wanted | {"Make the avatar"} <= {*seen}
+    assert expected | {"Make the avatar"} <= {*seen}
 
 
 def test_nothing_but_the_pages_own_files_may_run(browse, room):

@@ -53,9 +53,9 @@ def test_nothing_is_inline_and_no_text_is_taken_for_html():
 
 
 def test_the_page_takes_from_the_bundle_only_what_is_in_it():
-    wanted = re.search(r"import \{([^}]+)\} from \"./three.bundle.js\"", (FOLDER / "viewer.js").read_text())[1]
+    expected = re.search(r"import \{([^}]+)\} from \"./three.bundle.js\"", (FOLDER / "viewer.js").read_text())[1]
     given = re.search(r"export\{([^}]+)\};?\s*$", BUNDLE.read_text())[1]
-    names = {name.strip() for name in wanted.split(",")} - {""}
+    names = {name.strip() for name in expected.split(",")} - {""}
     assert names == {name.rpartition(" as ")[2] for name in given.split(",")}
 
 

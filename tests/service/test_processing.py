@@ -11,9 +11,9 @@ from avatarlab.core.files import sha256
 from avatarlab.service import processing
 from avatarlab.service.child import Children
 from avatarlab.service.jobs import Manifest, Unavailable, result_key
-from avatarlab.service.messages import ChildDied, Made
+from avatarlab.service.messages import Artifacts, ChildDied
 from avatarlab.service.processing import Processor
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
 
 DATA = {"subject": "anna", "front_key": "p/front.jpg", "side_key": "p/side.jpg", "stature_cm": 170}
@@ -52,7 +52,7 @@ def children(loop):
     """One child for all tests here, as in a worker."""
 
     async def started():
-        pool = Children(light.load, Settings())
+        pool = Children(light.load, ServiceSettings())
         await pool.start()
         return pool
 
@@ -74,7 +74,9 @@ class Bench:
         self.announced, self.progress, self.asked = [], [], 0
         self.forgotten_at = self.announce_fails = None
         self.id = str(uuid.uuid4())
-        self.processor = Processor(Settings(photo_mb=1), self.storage, children, self.announce, self.forgotten)
+        self.processor = Processor(
+            ServiceSettings(photo_mb=1), self.storage, children, self.announce, self.forgotten
+        )
 
     async def announce(self, event, url):
         if self.announce_fails:
@@ -269,13 +271,13 @@ def test_a_job_given_up_leaves_no_files(bench):
 @pytest.mark.parametrize("name", ["../x.glb", "manifest.json", "a/b.glb", ".hidden", "", "x" * 101])
 def test_a_childs_word_for_a_file_name_is_not_taken(tmp_path, name):
     with pytest.raises(ValueError, match="no plain file"):
-        processing._described(tmp_path, Made({name: "x"}, False, [], [], {}, {}))
+        processing._described(tmp_path, Artifacts({name: "x"}, False, [], [], {}, {}))
 
 
 def test_a_link_is_no_result(tmp_path):
     (tmp_path / "avatar.glb").symlink_to("/etc/hostname")
     with pytest.raises(ValueError, match="no plain file"):
-        processing._described(tmp_path, Made({"avatar.glb": "x"}, False, [], [], {}, {}))
+        processing._described(tmp_path, Artifacts({"avatar.glb": "x"}, False, [], [], {}, {}))
 
 
 def test_a_failure_is_announced_with_its_reason(bench):

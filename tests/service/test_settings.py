@@ -10,7 +10,7 @@ from patience import SLOWER
 
 from avatarlab import ROOT
 from avatarlab.core.errors import InputError
-from avatarlab.service.settings import Settings, read, table
+from avatarlab.service.settings import ServiceSettings, read, table
 
 SECRET = "s3cr3t-of-the-test"
 SEED = {
@@ -32,7 +32,7 @@ SECRETS = ("REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "API_TOKENS", "WEBHOOK
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
     """An environment without any of our names, in an empty folder."""
-    for field in Settings.model_fields.values():
+    for field in ServiceSettings.model_fields.values():
         for name in field.validation_alias.choices:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -48,39 +48,39 @@ def plain(value):
 def test_the_seeds_names_are_accepted(bare, name):
     field, value = SEED[name]
     bare.setenv(name, value)
-    assert plain(getattr(Settings(), field)) == value
+    assert plain(getattr(ServiceSettings(), field)) == value
 
 
 def test_our_name_beats_the_seeds(bare):
     bare.setenv("MINIO_BUCKET", "theirs")
     bare.setenv("S3_BUCKET", "ours")
-    assert Settings().s3_bucket == "ours"
+    assert ServiceSettings().s3_bucket == "ours"
 
 
 def test_a_field_given_in_code_beats_the_environment_under_any_name(bare):
     bare.setenv("MINIO_BUCKET", "theirs")
     bare.setenv("AVATAR_QUEUE", "theirs")
-    assert (Settings(s3_bucket="ours").s3_bucket, Settings(queue="ours").queue) == ("ours", "ours")
+    assert (ServiceSettings(s3_bucket="ours").s3_bucket, ServiceSettings(queue="ours").queue) == ("ours", "ours")
 
 
 @pytest.mark.parametrize("name", ["QUEUE", "REPORT", "CHILDREN", "LINK_S"])
 def test_other_programs_variables_are_not_ours(bare, name):
     bare.setenv(name, "0")
-    assert Settings() == Settings(_env_file=None)
-    assert Settings().children == 1 and Settings().queue == "avatar" and Settings().report
+    assert ServiceSettings() == ServiceSettings(_env_file=None)
+    assert ServiceSettings().children == 1 and ServiceSettings().queue == "avatar" and ServiceSettings().report
 
 
 def test_the_file_is_read_and_the_environment_beats_it(bare, tmp_path):
     (tmp_path / ".env").write_text("S3_BUCKET=of-the-file\nAVATAR_QUEUE=q\nSOMEBODY_ELSES=1\nWEBHOOK_SECRET=\n")
     bare.setenv("AVATAR_QUEUE", "of-the-environment")
-    found = Settings()
+    found = ServiceSettings()
     assert (found.s3_bucket, found.queue) == ("of-the-file", "of-the-environment")
 
 
 def test_empty_variables_count_as_not_set(bare):
     bare.setenv("AVATAR_UPLOAD_MB", "")
     bare.setenv("REQUIRE_REAL_AVATAR", "")
-    assert Settings().upload_mb == 50 and Settings().require_real is None
+    assert ServiceSettings().upload_mb == 50 and ServiceSettings().require_real is None
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_a_refusal_repeats_no_value(bare):
      (False, None, "placeholder"), (False, "fail", "fail")],
 )  # fmt: skip
 def test_who_decides_on_a_placeholder(required, asked, result):
-    assert Settings(_env_file=None, require_real=required).failing(asked) == result
+    assert ServiceSettings(_env_file=None, require_real=required).failing(asked) == result
 
 
 def test_the_table_names_every_setting_and_no_secret():
-    for field in Settings.model_fields.values():
+    for field in ServiceSettings.model_fields.values():
         assert field.description and all(f"`{name}`" in table() for name in field.validation_alias.choices)
     assert all(name in table() for name in SEED)
     assert all(line.count("|") == 4 for line in table().splitlines())

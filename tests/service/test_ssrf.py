@@ -12,7 +12,7 @@ import pytest
 
 from avatarlab.core.errors import InputError
 from avatarlab.service import ssrf
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"
 PUBLIC, PRIVATE = "93.184.216.34", "10.0.0.5"
@@ -128,11 +128,11 @@ async def answers(host: str, port: int) -> list[str]:
     return ANSWERS[host]
 
 
-def settings(**told) -> Settings:
-    return Settings(_env_file=None, webhook_secret=SECRET, **told)
+def settings(**told) -> ServiceSettings:
+    return ServiceSettings(_env_file=None, webhook_secret=SECRET, **told)
 
 
-def reach(url: str, net: Net, settings: Settings, resolve=answers) -> int:
+def reach(url: str, net: Net, settings: ServiceSettings, resolve=answers) -> int:
     """Call ``url`` as a callback would be called; the status."""
 
     async def call() -> int:
@@ -266,7 +266,7 @@ def test_origins_that_are_none_are_refused(text):
 
 def test_without_a_secret_no_callback_is_taken_on():
     with pytest.raises(InputError, match="WEBHOOK_SECRET"):
-        ssrf.check_url("https://shop.example/", Settings(_env_file=None, webhook_secret=" "))
+        ssrf.check_url("https://shop.example/", ServiceSettings(_env_file=None, webhook_secret=" "))
 
 
 def test_refusals_do_not_repeat_the_url():

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage, open_storage
 from avatarlab.service.storage.interface import attachment, save
 
@@ -23,7 +23,7 @@ def storage(request, tmp_path):
     if request.param == "folder":
         return FolderStorage(tmp_path / "store", "http://127.0.0.1:1", "sixteen bytes or more")
     swift = request.getfixturevalue("swift")
-    return open_storage(Settings(**swift.settings_fields(bucket=f"t-{uuid.uuid4()}")))
+    return open_storage(ServiceSettings(**swift.settings_fields(bucket=f"t-{uuid.uuid4()}")))
 
 
 @pytest.fixture

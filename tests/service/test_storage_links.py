@@ -10,7 +10,7 @@ import pytest
 from front import Front
 from patience import SLOWER
 
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage, open_storage
 
 DATA = b"glTF and so on"
@@ -23,7 +23,7 @@ def fields(swift):
 
 @pytest.fixture
 def bucket(fields):
-    storage = open_storage(Settings(**fields))
+    storage = open_storage(ServiceSettings(**fields))
     storage.write("avatars/1/avatar.glb", DATA, "model/gltf-binary")
     storage.write("avatars/2/avatar.glb", b"somebody else's", "model/gltf-binary")
     return storage
@@ -76,7 +76,7 @@ def test_a_tampered_bucket_link_is_refused(bucket, swift):
 
 
 def test_a_wrong_secret_signs_nothing(bucket, fields):
-    stranger = open_storage(Settings(**fields | {"s3_secret_key": "a guess of a secret"}))
+    stranger = open_storage(ServiceSettings(**fields | {"s3_secret_key": "a guess of a secret"}))
     status, body, _ = get(stranger.link("avatars/1/avatar.glb", 60))
     assert status == 403
     assert DATA not in body
@@ -101,7 +101,7 @@ def test_a_life_that_s3_does_not_know(bucket, folder, seconds):
 def test_links_are_made_for_the_address_that_clients_use(bucket, fields, swift):
     with Front(swift.front.behind) as outside:
         public = f"http://localhost:{outside.port}"
-        link = open_storage(Settings(**fields, s3_public_endpoint=public)).link("avatars/1/avatar.glb", 60)
+        link = open_storage(ServiceSettings(**fields, s3_public_endpoint=public)).link("avatars/1/avatar.glb", 60)
         assert link.startswith(f"{public}/{fields['s3_bucket']}/avatars/1/avatar.glb?")
         assert get(link)[1] == DATA
         assert outside.asked == 1

@@ -14,7 +14,7 @@ from patience import SLOWER
 
 from avatarlab.core.errors import InputError
 from avatarlab.service.jobs import Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import client, open_storage, s3
 
 SETUP = """
@@ -34,7 +34,7 @@ def fields(swift):
 
 @pytest.fixture
 def storage(fields):
-    return open_storage(Settings(**fields))
+    return open_storage(ServiceSettings(**fields))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def own(swift):
 @pytest.fixture
 def behind(own, fields):
     """Storage through that door, in a bucket that is there."""
-    one = open_storage(Settings(**fields | {"s3_endpoint": f"127.0.0.1:{own.port}"}))
+    one = open_storage(ServiceSettings(**fields | {"s3_endpoint": f"127.0.0.1:{own.port}"}))
     one.write("a/x", b"x", "text/plain")
     return one
 
@@ -85,7 +85,7 @@ def test_a_bucket_that_vanishes_is_made_again(storage):
 
 
 def test_a_wrong_secret_is_told_without_it(fields):
-    wrong = Settings(**fields | {"s3_secret_key": "not-the-secret-at-all"})
+    wrong = ServiceSettings(**fields | {"s3_secret_key": "not-the-secret-at-all"})
     storage = open_storage(wrong)
     for call in (storage.ready, lambda: storage.read("a/x"), lambda: storage.write("a/x", b"", "text/plain")):
         message, seconds = failing(call)
@@ -95,13 +95,13 @@ def test_a_wrong_secret_is_told_without_it(fields):
 
 
 def test_an_unknown_key_is_told(fields):
-    message, _ = failing(open_storage(Settings(**fields | {"s3_access_key": "avatar:nobody"})).ready)
+    message, _ = failing(open_storage(ServiceSettings(**fields | {"s3_access_key": "avatar:nobody"})).ready)
     assert "access key and secret key do not fit each other" in message
 
 
 def test_who_may_only_read(storage, fields, swift):
     storage.write("a/x", b"x", "text/plain")
-    viewer = open_storage(Settings(**swift.settings_fields("viewer", fields["s3_bucket"])))
+    viewer = open_storage(ServiceSettings(**swift.settings_fields("viewer", fields["s3_bucket"])))
     viewer.ready()
     assert viewer.read("a/x") == b"x"
     assert viewer.keys("a/") == ["a/x"]
@@ -128,7 +128,7 @@ def test_who_may_only_read(storage, fields, swift):
 def test_settings_that_cannot_be(wrong):
     fields = {"s3_endpoint": "127.0.0.1:1", "s3_access_key": "a", "s3_secret_key": "b"}
     with pytest.raises(InputError, match=f"{next(iter(wrong)).upper()}[A-Z3_, ]*: ") as caught:
-        open_storage(Settings(**fields | wrong))
+        open_storage(ServiceSettings(**fields | wrong))
     assert "secret@" not in str(caught.value)
 
 
@@ -148,7 +148,7 @@ def test_a_web_page_is_no_storage(fields):
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server, ThreadPoolExecutor(1) as pool:
         pool.submit(server.serve_forever, 0.02)
         try:
-            wrong = open_storage(Settings(**fields | {"s3_endpoint": f"127.0.0.1:{server.server_port}"}))
+            wrong = open_storage(ServiceSettings(**fields | {"s3_endpoint": f"127.0.0.1:{server.server_port}"}))
             assert "is this the right address?" in failing(wrong.ready)[0]
             wrong._there = True
             assert "is this the right address?" in failing(lambda: wrong.read("a/x"))[0]
@@ -186,7 +186,7 @@ def test_refused_is_told_in_seconds(behind, own):
 @pytest.mark.faults
 def test_silence_is_told_within_the_limit(own, fields, behind, monkeypatch):
     monkeypatch.setattr(s3, "connect", lambda *args, **more: client.connect(*args[:2], read_s=0.5, **more))
-    impatient = open_storage(Settings(**fields | {"s3_endpoint": f"127.0.0.1:{own.port}"}))
+    impatient = open_storage(ServiceSettings(**fields | {"s3_endpoint": f"127.0.0.1:{own.port}"}))
     impatient.ready()
     own.be("hang")
     message, seconds = failing(lambda: impatient.read("a/x"))
@@ -202,7 +202,7 @@ def test_a_slow_line_is_no_silence(swift, fields, tmp_path, monkeypatch):
     photo = tmp_path / "photo"
     photo.write_bytes(os.urandom(16_000_000))
     with Front(swift.front.behind, bytes_s=8e6) as front:
-        storage = open_storage(Settings(**fields | {"s3_endpoint": f"127.0.0.1:{front.port}"}))
+        storage = open_storage(ServiceSettings(**fields | {"s3_endpoint": f"127.0.0.1:{front.port}"}))
         start = time.monotonic()
         storage.store("a/photo", photo, "image/jpeg")
         assert time.monotonic() - start > 1, (

@@ -14,7 +14,7 @@ from patience import SLOWER
 from redis_server import RedisServer
 from shop import Shop, until
 
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import open_storage
 
 pytestmark = pytest.mark.faults
@@ -273,7 +273,7 @@ def test_a_storage_that_is_away_costs_no_attempt(redis_server, swift, receiver, 
     fields = {name.upper(): value for name, value in swift.settings_fields().items()}
     shop = Shop(tmp_path, redis_server, receiver, LIGHT_FOLDER="", **fields)
     try:
-        shop.storage = open_storage(Settings(**swift.settings_fields()))
+        shop.storage = open_storage(ServiceSettings(**swift.settings_fields()))
         shop.storage.write("photos/front.jpg", b"front", "image/jpeg")
         worker = shop.worker()
         swift.kill()

@@ -1,4 +1,4 @@
-"""Players of motion: k3d keyframes with the right times and places, steady bytes, and frames that move offline."""
+"""Players of motion: k3d keyframes with the right times and positions, steady bytes, and frames that move offline."""
 
 import numpy as np
 import pytest

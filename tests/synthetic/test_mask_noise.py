@@ -23,9 +23,9 @@ def test_the_edge_moves_by_its_standard_deviation():
     moves = [
         edges(mask_noise.rough_edge(half_plane(), np.random.default_rng(s), PX_PER_M)) - 200 for s in range(30)
     ]
-    wanted = PX_PER_M * np.hypot(mask_noise.EDGE_SD_M, mask_noise.EDGE_BIAS_SD_M)
-    assert np.std(moves) == pytest.approx(wanted, rel=0.2)
-    assert abs(np.mean(moves)) < 0.5 * wanted
+    expected = PX_PER_M * np.hypot(mask_noise.EDGE_SD_M, mask_noise.EDGE_BIAS_SD_M)
+    assert np.std(moves) == pytest.approx(expected, rel=0.2)
+    assert abs(np.mean(moves)) < 0.5 * expected
 
 
 def test_the_edge_moves_alike_over_its_length():

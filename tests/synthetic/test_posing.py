@@ -42,14 +42,14 @@ def test_cameras_are_phones(seen):
 
 
 def test_side_views_are_a_quarter_turn_to_either_side(seen):
-    turns = {view: [] for view in posing.VIEWS}
+    rotations = {view: [] for view in posing.VIEWS}
     for view, _, _, camera in seen:
         back = -camera.viewmat[2, :3]  # from the person to the camera
-        turns[view].append(math.degrees(math.atan2(float(back[0]), float(back[2]))))
-    assert max(map(abs, turns["front"])) < 15
+        rotations[view].append(math.degrees(math.atan2(float(back[0]), float(back[2]))))
+    assert max(map(abs, rotations["front"])) < 15
     for view in ("side", "side_arms"):
-        assert all(81.9 < abs(turn) < 98.1 for turn in turns[view])
-        assert min(turns[view]) < 0 < max(turns[view])
+        assert all(81.9 < abs(turn) < 98.1 for turn in rotations[view])
+        assert min(rotations[view]) < 0 < max(rotations[view])
 
 
 def test_arms_are_where_the_view_wants_them(seen):

@@ -46,8 +46,8 @@ def test_flexed_girths_are_relaxed_and_no_others(tmp_path):
     drawn = survey_rows.rows(COUNTS, folder=tmp_path)
     less = drawn.relaxed(MEASURES) - np.stack([drawn.columns[name] for name in MEASURES], 1)
     for sex in ("male", "female"):
-        wanted = [-FLEXED_M[sex].get(name, 0.0) for name in MEASURES]
-        assert np.allclose(less[drawn.sex == sex], wanted, atol=1e-12)
+        expected = [-FLEXED_M[sex].get(name, 0.0) for name in MEASURES]
+        assert np.allclose(less[drawn.sex == sex], expected, atol=1e-12)
 
 
 def test_who_is_in_which_split_does_not_depend_on_how_many_are_asked_for(surveyed):

@@ -1,7 +1,7 @@
 """A pickle read as data: a stack machine that imports nothing and calls nothing.
 
 Python's own unpickler is a machine for calling what the file names. This one has no such step: where a pickle asks
-for a class it gets an inert ``Global`` (two strings), where it asks for a call it gets a ``Made`` that records maker,
+for a class it gets an inert ``Global`` (two strings), where it asks for a call it gets a ``InertObject`` that records maker,
 arguments and state. What they mean is decided afterwards, by the reader of that kind of file, from raw bytes. Names
 that the reader does not know are refused at once. So the safety does not rest on an allow-list of harmless callables.
 
@@ -39,7 +39,7 @@ class Global:
 
 
 @dataclass(eq=False, repr=False, slots=True)
-class Made:
+class InertObject:
     """What a pickle wanted made: by whom, from which arguments, with which state and items. Nothing was made."""
 
     maker: Global
@@ -49,7 +49,7 @@ class Made:
 
 
 def read(path: str | Path, known: Callable[[str, str], bool]) -> Any:
-    """Return the content of the pickle at ``path`` as plain values, ``Global`` and ``Made``.
+    """Return the content of the pickle at ``path`` as plain values, ``Global`` and ``InertObject``.
 
     A class for which ``known(module, name)`` is false, or a damaged file, raises InputError; nothing has run then.
     Strings of Python 2 come as bytes.
@@ -151,7 +151,7 @@ class _Machine:
     def make(self, maker: Any, args: Any) -> None:
         if not (isinstance(maker, Global) and isinstance(args, tuple)):
             raise TypeError("a call of something that is no class")
-        self.stack.append(Made(maker, args))
+        self.stack.append(InertObject(maker, args))
 
     def make_marked(self) -> None:
         maker, *args = self.marked()
@@ -163,7 +163,7 @@ class _Machine:
 
     def build(self) -> None:
         (state,) = self.top(1)
-        if not isinstance(self.stack[-1], Made):
+        if not isinstance(self.stack[-1], InertObject):
             raise TypeError("state for something that was not made")
         self.stack[-1].state = state
 
@@ -173,7 +173,7 @@ class _Machine:
         self.stack[-1].extend(values)
 
     def set_items(self, values: list) -> None:
-        target = self.stack[-1].items if isinstance(self.stack[-1], Made) else self.stack[-1]
+        target = self.stack[-1].items if isinstance(self.stack[-1], InertObject) else self.stack[-1]
         if type(target) is not dict:
             raise TypeError("items for something that is no dict")
         target.update(_pairs(values))

@@ -60,9 +60,9 @@ class Posture:
         self.parts, skin = parts, parts.skin
         rest_joints = parts.joint_points.rest(betas[None], None).mT
         local = roma.rotvec_to_rotmat(pose[None])
-        turns, joints = parts.chain(local, rest_joints)
-        shift = joints[..., None] - turns @ rest_joints[..., None]
-        moved = torch.cat([turns, shift], 3)
+        rotations, joints = parts.chain(local, rest_joints)
+        shift = joints[..., None] - rotations @ rest_joints[..., None]
+        moved = torch.cat([rotations, shift], 3)
         self.rest = parts.corrected(skin.points.rest(betas[None], None), local)
         self.vertices = skin.blended(self.rest, moved)[0].mT
         self.joints, self.moved = joints[0], moved[0]
@@ -71,10 +71,10 @@ class Posture:
 
     def _joint_slopes(self) -> Tensor:
         """(55, 3, S): how the posed joints move with the shape."""
-        parts, turns = self.parts, self.moved[:, :, :3]
+        parts, rotations = self.parts, self.moved[:, :, :3]
         bones = parts.joints.clone()
         bones[1:] -= parts.joints[parts.parents[1:]]
-        bones[1:] = turns[parts.parents[1:]] @ bones[1:]
+        bones[1:] = rotations[parts.parents[1:]] @ bones[1:]
         return (parts.above @ bones.flatten(1)).unflatten(1, (3, -1))
 
     def joint_slopes(self) -> tuple[Tensor, Tensor]:
@@ -86,12 +86,12 @@ class Posture:
     def vertex_slopes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes of the vertices ``chosen`` (K,), numbers within ``vertices``, by shape and by pose."""
         parts = self.parts
-        weights, turns = parts.weights[chosen], self.moved[:, :, :3]
-        blend = (weights @ turns.flatten(1)).unflatten(1, (3, 3))
-        shift = self.joints_by_shape - turns @ parts.joints
+        weights, rotations = parts.weights[chosen], self.moved[:, :, :3]
+        blend = (weights @ rotations.flatten(1)).unflatten(1, (3, 3))
+        shift = self.joints_by_shape - rotations @ parts.joints
         by_shape = blend @ parts.directions[chosen] + (weights @ shift.flatten(1)).unflatten(1, (3, -1))
         point = torch.cat([self.rest[0, :, chosen], self.rest.new_ones(1, len(chosen))])
-        each = (self.moved.reshape(-1, 4) @ point).T.reshape(-1, len(turns), 3)
+        each = (self.moved.reshape(-1, 4) @ point).T.reshape(-1, len(rotations), 3)
         each = torch.cat([each, torch.ones_like(each[..., :1])], 2) * weights[..., None]
         below = parts.above[:, parts.turned]
         total = torch.einsum("kdc,dj->kjc", each, below)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from avatarlab.body import inert_pickle, smplx_file
-from avatarlab.body.inert_pickle import Global, Made
+from avatarlab.body.inert_pickle import Global, InertObject
 from avatarlab.body.model import LICENSED
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import read_npz, sha256, write_npz
@@ -81,7 +81,7 @@ def known(module: str, name: str) -> bool:
 
 def _items(value) -> dict:
     """The dict at the top of the file, or an OrderedDict, with its keys as text."""
-    if isinstance(value, Made):
+    if isinstance(value, InertObject):
         value = value.items
     if type(value) is not dict:
         raise InputError(f"got {type(value).__name__}, expected a dict")
@@ -91,7 +91,7 @@ def _items(value) -> dict:
 def _array(value) -> np.ndarray:
     """A recorded array of any known kind -> the array (a view of the bytes where possible)."""
     for _ in range(_NESTED_LIMIT):
-        if not isinstance(value, Made):
+        if not isinstance(value, InertObject):
             raise InputError(f"got {type(value).__name__}, expected an array")
         if not _class(value).module.startswith("chumpy"):
             break
@@ -107,10 +107,10 @@ def _array(value) -> np.ndarray:
     raise InputError(f"got {str(_class(value))[:80]!r}, expected an array")
 
 
-def _class(value: Made) -> Global:
+def _class(value: InertObject) -> Global:
     """The class a record is of, through the three ways that copyreg has of making one."""
     if value.maker.name in ("_reconstructor", "__newobj__"):
-        value = Made(value.args[0], value.args[1:])
+        value = InertObject(value.args[0], value.args[1:])
     if not isinstance(value.maker, Global):
         raise InputError("the class of an object is no name")
     return value.maker
@@ -128,7 +128,7 @@ def _from_bytes(raw, dtype, shape, order) -> np.ndarray:
 
 def _bytes(raw) -> bytes:
     """Bytes, or one of the ways in which older protocols wrote them."""
-    if isinstance(raw, Made) and raw.maker.name in ("encode", "bytes"):
+    if isinstance(raw, InertObject) and raw.maker.name in ("encode", "bytes"):
         raw = raw.args[0] if raw.args else b""
     if not isinstance(raw, (str, bytes)):
         raise InputError(f"got {type(raw).__name__}, expected bytes")
@@ -139,7 +139,7 @@ def _text(value) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else value
 
 
-def _dtype(value: Made) -> np.dtype:
+def _dtype(value: InertObject) -> np.dtype:
     """A recorded numpy dtype of plain numbers; objects, records and dates are refused."""
     code = _text(value.args[0])
     if str(value.maker) != "numpy.dtype" or not _NUMBERS.fullmatch(code):
@@ -175,7 +175,7 @@ def _major(starts: np.ndarray) -> np.ndarray:
 
 def _whole(value) -> int:
     """A size, written as an int or as a numpy scalar."""
-    if isinstance(value, Made) and value.maker.name == "scalar":
+    if isinstance(value, InertObject) and value.maker.name == "scalar":
         dtype, raw = value.args
         value = int(_from_bytes(raw, dtype, (), "C"))
     if type(value) is not int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from avatarlab import ROOT
 from avatarlab.body import smplx_file
 from avatarlab.body.layout import JOINT_NAMES, LANDMARKS, PARENTS, PARTS, parts_from_weights
-from avatarlab.body.skinning import Chain, Offsets, Points, Skin
+from avatarlab.body.skinning import KinematicChain, Offsets, Points, Skin
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import sha256
 from avatarlab.core.shapes import expect
@@ -58,7 +58,7 @@ class Body(nn.Module):
         self._read_labels(arrays)
         self._read_prior(arrays)
         self._read_skin(arrays)
-        self._chain = Chain(PARENTS)
+        self._chain = KinematicChain(PARENTS)
         self._subsets: dict[bytes, Skin] = {}
 
     @classmethod
@@ -129,8 +129,8 @@ class Body(nn.Module):
         moved, joints = self._transforms(given)
         skin = self._skin if vertices is None else self._subset(vertices)
         rest = skin.points.rest(given.betas, given.expression)
-        places = skin.posed(rest, given.rotations, moved).mT
-        return Posed(given.out(places), given.out(joints))
+        positions = skin.posed(rest, given.rotations, moved).mT
+        return Posed(given.out(positions), given.out(joints))
 
     def joints_only(self, betas=None, pose=None, expression=None, transl=None, rotations=None) -> Tensor:
         """Return the joints (..., 55, 3) in metres that ``forward`` gives, without touching the skin."""

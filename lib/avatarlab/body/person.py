@@ -144,13 +144,13 @@ class Person:
         is let through. Files of the first schema name the whole body file, which is as good.
         """
         for name, block in self.blocks.items():
-            wanted = body.bases.get(block.basis or name)
-            if wanted is None and name != "body":
+            expected = body.bases.get(block.basis or name)
+            if expected is None and name != "body":
                 continue
-            if block.basis_sha256 not in (wanted, body.sha256):
+            if block.basis_sha256 not in (expected, body.sha256):
                 raise InputError(
                     f"person: the block {name} is in components of {block.basis_sha256[:12] or 'an unrecorded body'}, "
-                    f"not {(wanted or body.sha256)[:12]}; fit it again or load the body it was fitted on."
+                    f"not {(expected or body.sha256)[:12]}; fit it again or load the body it was fitted on."
                 )
 
     def save(self, path: str | Path) -> None:

@@ -118,7 +118,7 @@ class Skin(nn.Module):
         return t[:, :, 0] * x + t[:, :, 1] * y + t[:, :, 2] * z + t[:, :, 3]
 
 
-class Chain(nn.Module):
+class KinematicChain(nn.Module):
     """The joint tree, walked one generation at a time."""
 
     def __init__(self, parents: tuple[int, ...]):
@@ -139,10 +139,10 @@ class Chain(nn.Module):
         """local rotations (N, 55, 3, 3), rest joints (N, 55, 3) m -> world rotations, posed joints (N, 55, 3) m."""
         rest = rest.expand(max(len(local), len(rest)), -1, -1)
         bones = (rest - rest[:, self.parents])[..., None]
-        turns, places = [local[:, :1]], [rest[:, :1, :, None]]
+        rotations, positions = [local[:, :1]], [rest[:, :1, :, None]]
         for k in range(1, self.count):
             members, slots = getattr(self, f"members_{k}"), getattr(self, f"parents_{k}")
-            above = turns[-1][:, slots]
-            places.append(places[-1][:, slots] + above @ bones[:, members])
-            turns.append(above @ local[:, members])
-        return torch.cat(turns, 1)[:, self.order], torch.cat(places, 1)[:, self.order, :, 0]
+            above = rotations[-1][:, slots]
+            positions.append(positions[-1][:, slots] + above @ bones[:, members])
+            rotations.append(above @ local[:, members])
+        return torch.cat(rotations, 1)[:, self.order], torch.cat(positions, 1)[:, self.order, :, 0]

@@ -77,9 +77,9 @@ class Uncertainty:
 
 def _table(kind, table) -> Mapping:
     """``table`` if it has just the fields of the dataclass ``kind``."""
-    wanted = sorted(one.name for one in fields(kind))
-    if not isinstance(table, Mapping) or sorted(table) != wanted:
-        raise InputError(f"uncertainty: got {str(table)[:80]}, expected just {', '.join(wanted)}.")
+    expected = sorted(one.name for one in fields(kind))
+    if not isinstance(table, Mapping) or sorted(table) != expected:
+        raise InputError(f"uncertainty: got {str(table)[:80]}, expected just {', '.join(expected)}.")
     return table
 
 

@@ -10,13 +10,13 @@ class InputError(ValueError):
 
 def number(name: str, value, low: float, high: float, unit: str, hint: str = "") -> float:
     """Return ``value`` as a float within [low, high] or raise InputError naming argument, value, range and remedy."""
-    wanted = f"{name}: got {value!r}, expected {low:g} to {high:g} ({unit})."
+    expected = f"{name}: got {value!r}, expected {low:g} to {high:g} ({unit})."
     try:
         x = float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{wanted} {hint}".strip()) from None
+        raise InputError(f"{expected} {hint}".strip()) from None
     if not math.isfinite(x) or not low <= x <= high:
-        raise InputError(f"{wanted} {hint}".strip())
+        raise InputError(f"{expected} {hint}".strip())
     return x
 
 

@@ -62,8 +62,8 @@ def read_npz(
         if unpacked_mb > limit_mb:
             raise ValueError(f"{unpacked_mb:.0f} MB unpacked, limit {limit_mb} MB")
         with np.load(path, allow_pickle=False) as npz:
-            wanted = npz.files if names is None else {"header", *names} & {*npz.files}
-            arrays = {name: npz[name] for name in sorted(wanted)}
+            expected = npz.files if names is None else {"header", *names} & {*npz.files}
+            arrays = {name: npz[name] for name in sorted(expected)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
     except UNREADABLE as error:

@@ -38,22 +38,22 @@ def figures(folder: Path, stages: list[str]) -> dict[str, dict]:
 
 def read(path: Path) -> dict[str, dict]:
     """Return notebook name -> key -> {rule: limit}; InputError for a rule that is not one of RULES."""
-    wanted = {stage: keys for stage, keys in read_yaml(path).items() if stage != TOLERANCES}
-    for stage, keys in wanted.items():
+    targets = {stage: keys for stage, keys in read_yaml(path).items() if stage != TOLERANCES}
+    for stage, keys in targets.items():
         for key, rule in (keys or {}).items():
             if not isinstance(rule, dict) or len(rule) != 1 or next(iter(rule)) not in RULES:
                 hint = nearest(next(iter(rule)), RULES) if isinstance(rule, dict) and rule else ""
                 raise InputError(
                     f"{path.name}: {stage}.{key} must be one of {', '.join(RULES)} with a limit{hint}."
                 )
-    return wanted
+    return targets
 
 
-def compare(values: dict[str, dict], wanted: dict[str, dict]) -> list[Row]:
+def compare(values: dict[str, dict], targets: dict[str, dict]) -> list[Row]:
     """Return a row for every target, then for every figure that has none, stage by stage."""
     rows = []
-    for stage in sorted({*values, *wanted}):
-        have, want = values.get(stage, {}), wanted.get(stage) or {}
+    for stage in sorted({*values, *targets}):
+        have, want = values.get(stage, {}), targets.get(stage) or {}
         rows += [_judged(stage, key, have.get(key), *next(iter(rule.items()))) for key, rule in want.items()]
         rows += [Row(stage, key, value) for key, value in have.items() if key not in want]
     return rows

@@ -21,19 +21,19 @@ from avatarlab.core.errors import InputError, number
 from avatarlab.core.files import publish
 from avatarlab.export.animated_glb import write_animated_glb
 from avatarlab.export.bvh import write_bvh
-from avatarlab.export.filming import Shot, write_film
+from avatarlab.export.filming import FilmShot, write_film
 from avatarlab.learn.weights import WHICH
 from avatarlab.motion import models
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.session import Session, held
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.data.library import Library
-from avatarlab.motion.postprocess import Finished
+from avatarlab.motion.postprocess import PostProcessed
 from avatarlab.motion.predictor import Predictor
 
 LIBRARY = ROOT / "data" / "motion" / "motion.npz"
 FINISHED = ("causal",)
-"""Models that bring feet and wrists to their places themselves."""
+"""Models that bring feet and wrists to their positions themselves."""
 
 
 def predictor(name: str, split: str, which: str, figure: Figure, library: Path = LIBRARY) -> Predictor:
@@ -45,11 +45,11 @@ def predictor(name: str, split: str, which: str, figure: Figure, library: Path =
         model = models.NETWORKS[name](models.weights_file(name, split, which), figure.skeleton)
     else:
         model = models.load(name, split, Library.load(library))
-    return model if name in FINISHED else Finished(model, figure.skeleton)
+    return model if name in FINISHED else PostProcessed(model, figure.skeleton)
 
 
 def write_all(
-    folder: str | Path, body: Body, person: Person, clips: dict[str, Clip], film_fps: float = 30.0, shot: Shot | None = None
+    folder: str | Path, body: Body, person: Person, clips: dict[str, Clip], film_fps: float = 30.0, shot: FilmShot | None = None
 ) -> dict[str, dict]:  # fmt: skip
     """Write the first clip on ``person`` as clip.npz, sage_result.npz, clip.bvh and animated.glb; film all side by side.
 

@@ -40,7 +40,7 @@ class Models:
 
     body: Body
     lod: Lod
-    regressor: external.Regressor | None = None
+    regressor: external.ExternalRegressor | None = None
 
     @classmethod
     def load(cls, body_file: str | Path | None = None, regressor: str = "none") -> "Models":

@@ -66,12 +66,12 @@ def angles_zxy(rotations: np.ndarray) -> np.ndarray:
 def _kept(acted: Acted, parents: np.ndarray) -> list[int]:
     """The joints in the file, each parent right before its first child, as the text has them."""
     turned = (acted.rotations - torch.eye(3)).abs().amax((0, 2, 3)).numpy() > 1e-6
-    wanted = turned | (np.arange(len(parents)) < COUNT)
+    expected = turned | (np.arange(len(parents)) < COUNT)
     for joint in range(len(parents) - 1, 0, -1):
-        wanted[parents[joint]] |= wanted[joint]
+        expected[parents[joint]] |= expected[joint]
 
     def below(joint: int) -> list[int]:
-        children = [int(k) for k in np.flatnonzero(parents == joint) if wanted[k]]
+        children = [int(k) for k in np.flatnonzero(parents == joint) if expected[k]]
         return [joint, *(k for child in children for k in below(child))]
 
     return below(0)

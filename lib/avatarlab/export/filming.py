@@ -32,7 +32,7 @@ _MARGIN_M = 0.22
 
 
 @dataclass(frozen=True)
-class Shot:
+class FilmShot:
     """How a film is taken: panel size in px (even numbers); ``turn_deg`` to the left of the body's mean front;
     ``follow`` the body, or stand still and see all of its way."""
 
@@ -43,23 +43,23 @@ class Shot:
     supersample: int = 2
 
 
-def write_film(path: str | Path, body, person, clips, rate: float = RATE, shot: Shot | None = None, lod=None):
+def write_film(path: str | Path, body, person, clips, rate: float = RATE, shot: FilmShot | None = None, lod=None):
     """Write ``person`` moving as a Clip, or name -> Clip side by side, as MP4; returns what ``write_video`` does.
 
     Clips of unequal length stop with the shortest. ``rate`` up to the clips' own is taken from their nearest frames.
     """
     clips = clips if isinstance(clips, Mapping) else {"": clips}
     acts = {name: act(body, person, clip).sampled(rate) for name, clip in clips.items()}
-    return write_video(path, film(body, person, acts, shot or Shot(), lod or reduce_body(body)), rate)
+    return write_video(path, film(body, person, acts, shot or FilmShot(), lod or reduce_body(body)), rate)
 
 
-def film(body, person, acts: Mapping[str, Acted], shot: Shot, lod: Lod) -> Iterator[np.ndarray]:
+def film(body, person, acts: Mapping[str, Acted], shot: FilmShot, lod: Lod) -> Iterator[np.ndarray]:
     """Yield one picture (H, W x panels, 3) uint8 a frame: a panel for each name, the same camera in all."""
     lead = next(iter(acts.values()))
     frames = min(map(len, acts.values()))
     joints = {name: acted.joints(body)[:frames] for name, acted in acts.items()}
     path = steadied(lead.pelvis[:frames], lead.rate if shot.follow else 0)
-    points = torch.cat([places - path[:, None] for places in joints.values()]).flatten(0, 1)
+    points = torch.cat([positions - path[:, None] for positions in joints.values()]).flatten(0, 1)
     middle = (points.amin(0) + points.amax(0)) / 2 * torch.tensor([0.0, 1.0, 0.0])
     path, points = path + middle, points - middle
     eye = camera_offset(points, _view(joints[next(iter(acts))], shot.turn_deg), shot)
@@ -74,7 +74,7 @@ def film(body, person, acts: Mapping[str, Acted], shot: Shot, lod: Lod) -> Itera
 
 
 def steadied(pelvis: Tensor, rate: float) -> Tensor:
-    """Pelvis places (T, 3) m -> (T, 3) m where a camera looks: their smooth way at their mean height.
+    """Pelvis positions (T, 3) m -> (T, 3) m where a camera looks: their smooth way at their mean height.
 
     At ``rate`` 0 the camera stands still and looks at the middle of their way.
     """
@@ -85,7 +85,7 @@ def steadied(pelvis: Tensor, rate: float) -> Tensor:
     return torch.from_numpy(smooth.round(STEADY)).float()
 
 
-def camera_offset(points: Tensor, view: Tensor, shot: Shot) -> Tensor:
+def camera_offset(points: Tensor, view: Tensor, shot: FilmShot) -> Tensor:
     """From what is looked at to the nearest camera (3,) m that sees ``points`` (N, 3) m around it, from direction ``view``."""
     right = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), view)
     right = right / right.norm()

@@ -72,12 +72,12 @@ class Glb:
     def posed(
         self,
         morphs: dict[str, float] | None = None,
-        turns: dict[str, np.ndarray] | None = None,
+        rotations: dict[str, np.ndarray] | None = None,
         frame: int | None = None,
     ) -> np.ndarray:
         """Vertices (N, 3) in metres as shown, in ``frame`` of the animation if one is given.
 
-        ``morphs``: strengths that replace the file's own; ``turns``: joint name -> rotation (3,) axis-angle in
+        ``morphs``: strengths that replace the file's own; ``rotations``: joint name -> rotation (3,) axis-angle in
         radians that is applied before the joint's own, in its rest axes.
         """
         points = self.attribute("POSITION").astype(np.float64)
@@ -86,12 +86,12 @@ class Glb:
         shown = dict(zip((self.mesh.extras or {}).get("targetNames", []), strengths, strict=False))
         for name, strength in (shown | (morphs or {})).items():
             points = points + strength * self.morph(name) if strength else points
-        world = self.world(turns or {}, frame)
+        world = self.world(rotations or {}, frame)
         blend = np.stack([world[j] for j in self.gltf.skins[0].joints]) @ self.inverse_binds
         mixed = np.einsum("nk,nkab->nab", self.attribute("WEIGHTS_0"), blend[self.attribute("JOINTS_0")])
         return np.einsum("nab,nb->na", mixed[:, :3, :3], points) + mixed[:, :3, 3]
 
-    def world(self, turns: dict[str, np.ndarray], frame: int | None = None) -> dict[int, np.ndarray]:
+    def world(self, rotations: dict[str, np.ndarray], frame: int | None = None) -> dict[int, np.ndarray]:
         """Node number -> matrix (4, 4) to world space."""
         world, moved = {}, {} if frame is None else self.keyframe(frame)
 
@@ -99,7 +99,7 @@ class Glb:
             node, local = self.gltf.nodes[number], np.eye(4)
             rotation = moved.get((number, "rotation"), node.rotation or [0, 0, 0, 1])
             own = roma.unitquat_to_rotmat(torch.tensor(rotation).double())
-            extra = roma.rotvec_to_rotmat(torch.as_tensor(turns.get(node.name, np.zeros(3))).double())
+            extra = roma.rotvec_to_rotmat(torch.as_tensor(rotations.get(node.name, np.zeros(3))).double())
             local[:3, :3] = own @ extra
             local[:3, 3] = moved.get((number, "translation"), node.translation or [0, 0, 0])
             world[number] = above @ local

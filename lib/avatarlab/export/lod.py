@@ -119,15 +119,15 @@ def distances(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, candi
     return best
 
 
-def _nearest(points: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
-    """Numbers (N, count) of the ``places`` (M, 3) nearest to each of ``points`` (N, 3)."""
-    return cKDTree(places).query(points, k=min(count, len(places)))[1].reshape(len(points), -1)
+def _nearest(points: np.ndarray, positions: np.ndarray, count: int) -> np.ndarray:
+    """Numbers (N, count) of the ``positions`` (M, 3) nearest to each of ``points`` (N, 3)."""
+    return cKDTree(positions).query(points, k=min(count, len(positions)))[1].reshape(len(points), -1)
 
 
 def _part_mask(body, *names: str) -> np.ndarray:
     """Skin vertices (S,) whose part is one of ``names``, with or without its side prefix."""
-    wanted = [k for k, part in enumerate(body.parts) if part in names or part[2:] in names]
-    return np.isin(np.asarray(body.part)[: body.skin_count], wanted)
+    expected = [k for k, part in enumerate(body.parts) if part in names or part[2:] in names]
+    return np.isin(np.asarray(body.part)[: body.skin_count], expected)
 
 
 def _emphasised(body, points: np.ndarray, head_gain: float, hand_gain: float) -> np.ndarray:
@@ -167,15 +167,15 @@ def _transfer_uv(points, faces, full_faces, full_uv, full_uv_faces) -> tuple[np.
     face sticks out over a seam, the chart's affine continuation, a few texels into the gutter.
     """
     host = _nearest_face(points, faces, full_faces)
-    wanted = _continued_uv(points, faces, full_faces[host], full_uv[full_uv_faces[host]])
+    expected = _continued_uv(points, faces, full_faces[host], full_uv[full_uv_faces[host]])
     choices = _uv_choices(full_faces, full_uv_faces, len(points))
     known = full_uv[choices[faces]]
-    miss = np.linalg.norm(known - wanted[:, :, None], axis=-1)
+    miss = np.linalg.norm(known - expected[:, :, None], axis=-1)
     pick = miss.argmin(axis=-1)
     uv = np.take_along_axis(known, pick[..., None, None], axis=2)[:, :, 0]
-    size = np.linalg.norm(np.ptp(wanted, axis=1), axis=-1)[:, None]
+    size = np.linalg.norm(np.ptp(expected, axis=1), axis=-1)[:, None]
     astray = miss.min(axis=-1) > np.maximum(2 * size, 0.01)
-    uv[astray] = wanted[astray]
+    uv[astray] = expected[astray]
     table, index = np.unique(uv.reshape(-1, 2).astype(np.float32), axis=0, return_inverse=True)
     return table, index.reshape(-1, 3)
 

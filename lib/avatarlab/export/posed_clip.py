@@ -20,7 +20,7 @@ STILL_RAD = 1e-5
 
 @dataclass(frozen=True)
 class Acted:
-    """T frames at ``rate`` Hz, y up: local rotations (T, 55, 3, 3), the root's in the world; pelvis places (T, 3) m.
+    """T frames at ``rate`` Hz, y up: local rotations (T, 55, 3, 3), the root's in the world; pelvis positions (T, 3) m.
 
     betas (B,); rest (55, 3) m joints of the person at rest; expression (T, E) strengths of the body's facial actions.
     """
@@ -73,8 +73,8 @@ def act(body, person, clip: Clip) -> Acted:
     betas, own = person.betas(), torch.tensor(clip.betas if len(clip.betas) else [0.0])
     rest, others = _rest(body, betas), _rest(body, own)
     grown = (rest.hips - rest.sole) / (others.hips - others.sole)
-    places = torch.tensor(clip.trans).double() + others.joints[0].double()
-    pelvis = (grown * (places @ lay.mT)).float()
+    positions = torch.tensor(clip.trans).double() + others.joints[0].double()
+    pelvis = (grown * (positions @ lay.mT)).float()
     expression = _expression(body, torch.tensor(clip.expression))
     return Acted(rotations, pelvis, betas, rest.joints, expression, clip.mocap_frame_rate)
 

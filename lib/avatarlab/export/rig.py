@@ -104,7 +104,7 @@ def display_rotvecs(person, display_pose: str, arm_down_deg: float) -> torch.Ten
 def heaviest(weights: np.ndarray, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
     """Skin weights (V, J) -> joint numbers (V, count) and weights (V, count), heaviest first, renormalised to sum 1.
 
-    Unused places hold joint 0 with weight 0, as glTF 2.0 section 3.7.3.3 recommends.
+    Unused positions hold joint 0 with weight 0, as glTF 2.0 section 3.7.3.3 recommends.
     """
     owners = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, owners, axis=1)
@@ -140,13 +140,13 @@ def bind_vertices(rest, shown, owners, weights, transforms) -> np.ndarray:
     blends = (np.einsum("vk,vkab->vab", weights, moves[owners]) for moves in transforms)
     if len(shown) == 1:
         (blend,) = blends
-        matrix, wanted = blend[:, :, :3], shown[0] - blend[:, :, 3]
+        matrix, expected = blend[:, :, :3], shown[0] - blend[:, :, 3]
     else:
-        matrix, wanted = np.zeros((len(rest), 3, 3)), np.zeros((len(rest), 3))
+        matrix, expected = np.zeros((len(rest), 3, 3)), np.zeros((len(rest), 3))
         for blend, target in zip(blends, shown, strict=True):
             matrix += blend[:, :, :3].swapaxes(1, 2) @ blend[:, :, :3]
-            wanted += np.einsum("vab,va->vb", blend[:, :, :3], target - blend[:, :, 3])
-    bind = np.linalg.solve(matrix, wanted[:, :, None])[:, :, 0]
+            expected += np.einsum("vab,va->vb", blend[:, :, :3], target - blend[:, :, 3])
+    bind = np.linalg.solve(matrix, expected[:, :, None])[:, :, 0]
     move = bind - rest
     length = np.linalg.norm(move, axis=1, keepdims=True)
     return rest + move * np.minimum(1, _LARGEST_BIND_SHIFT / np.maximum(length, 1e-12))

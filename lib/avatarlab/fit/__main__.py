@@ -21,7 +21,7 @@ from avatarlab.body.model import find
 from avatarlab.core.errors import InputError, number
 from avatarlab.fit.batch.cluster import AUTO
 from avatarlab.fit.batch.contact_sheet import write_results, write_sheet
-from avatarlab.fit.batch.folder import Fate, Settings, fates
+from avatarlab.fit.batch.folder import FolderSettings, Status, fates
 from avatarlab.fit.batch.people_csv import entries
 from avatarlab.fit.cases import FACTS
 from avatarlab.fit.external import KINDS
@@ -93,13 +93,13 @@ def _only_errors() -> Iterator[None]:
         log.setLevel(former)
 
 
-def _fitted(given: argparse.Namespace) -> list[Fate]:
+def _fitted(given: argparse.Namespace) -> list[Status]:
     """Fit everybody, a line each, and write what it comes to."""
     if given.workers is not None:
         number("--workers", given.workers, 0, 1000, "processes; 0 works in this one")
     out = given.out or given.folder / "fitted"
     facts = {name: getattr(given, name) for name in FACTS}
-    settings = Settings(
+    settings = FolderSettings(
         str(find(given.body).resolve()), given.definition, weights=given.weights, regressor=given.regressor
     )
     people = []
@@ -114,7 +114,7 @@ def _fitted(given: argparse.Namespace) -> list[Fate]:
     return people
 
 
-def _said(fate: Fate, out: Path) -> str:
+def _said(fate: Status, out: Path) -> str:
     """What there is to say of one person, in a line."""
     if fate.state == "failed":
         return f"failed: {fate.error}"

@@ -18,7 +18,7 @@ from avatarlab.render import Camera
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class PersonPhotos:
     """Photos of one person by view, and what they show; ``nobody``: why they show no one, of whom there is then nothing.
 
     ``guess``: where an outside regressor would begin, None: ``fit`` shall choose.
@@ -35,7 +35,7 @@ class FittedPerson:
     """What was told, photographed and observed of one person, by view, and the body fitted to it."""
 
     subject: Subject
-    look: Look
+    look: PersonPhotos
     result: FitResult
 
     def views(self) -> Iterator[tuple[str, Photo, Observation, Tensor, Camera]]:
@@ -48,28 +48,28 @@ class FittedPerson:
 def look_at(
     photos: Mapping[str, Photo | str | Path],
     clothes: str = "any",
-    regressor: external.Regressor | None = None,
+    regressor: external.ExternalRegressor | None = None,
     on_failure: str = "fail",
-) -> Look:
+) -> PersonPhotos:
     """Decode and observe photos by view; a path's file is called after its view, so that no sentence tells its name.
 
     InputError where a photo cannot be read or shows nobody; with ``on_failure="placeholder"`` the latter is no error.
     """
     opened = {v: p if isinstance(p, Photo) else decode(p, f"{v} photo") for v, p in photos.items()}
     try:
-        return Look(opened, *external.looked(opened, regressor, clothes))
+        return PersonPhotos(opened, *external.looked(opened, regressor, clothes))
     except InputError as error:
         if on_failure == "fail":
             raise
-        return Look(opened, {}, None, str(error))
+        return PersonPhotos(opened, {}, None, str(error))
 
 
 def fit_person(
-    photos: Look | Mapping[str, Photo | str | Path],
+    photos: PersonPhotos | Mapping[str, Photo | str | Path],
     subject: Subject,
     body: Body,
     *,
-    regressor: external.Regressor | None = None,
+    regressor: external.ExternalRegressor | None = None,
     seed: int = 7,
     on_failure: str = "fail",
     progress: Callable[[Progress], None] | None = None,
@@ -77,7 +77,7 @@ def fit_person(
     weights: str = "pretrained",
 ) -> FittedPerson:
     """Fit one person to photos by view (front, side), or to what ``look_at`` saw in them; the rest as of ``fit``."""
-    look = photos if isinstance(photos, Look) else look_at(photos, subject.clothes, regressor, on_failure)
+    look = photos if isinstance(photos, PersonPhotos) else look_at(photos, subject.clothes, regressor, on_failure)
     if look.nobody:
         return FittedPerson(subject, look, replaced(body, subject, look.nobody))
     seen = tuple(look.observations.values())

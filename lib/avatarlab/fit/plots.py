@@ -14,7 +14,7 @@ from avatarlab.body import Body
 from avatarlab.fit.estimator.quality import Quality
 from avatarlab.fit.fitting import placeholder
 from avatarlab.fit.overlays import overlaid_small, row_table
-from avatarlab.fit.person import FittedPerson, Look
+from avatarlab.fit.person import FittedPerson, PersonPhotos
 from avatarlab.photo import picture
 from avatarlab.photo.tone import Tone, monk_rgb
 from avatarlab.show.figures import PALETTE, legend_outside
@@ -27,7 +27,7 @@ MARKS = {
 """How much the photos tell of a measure -> its marker."""
 
 
-def observed(look: Look) -> dict[str, np.ndarray]:
+def observed(look: PersonPhotos) -> dict[str, np.ndarray]:
     """View -> photo uint8 (H, W, 3) with the person's outline, parts and keypoints, and in words what is missing."""
     return {view: picture(look.photos[view].rgb, seen) for view, seen in look.observations.items()}
 
@@ -69,9 +69,9 @@ def spreads(people: Mapping[str, FittedPerson]) -> Figure:
     for (name, person), colour in zip(people.items(), cycle(PALETTE.values()), strict=False):
         for how, mark in MARKS.items():
             at = [k for k, m in enumerate(names) if known_by(person.result.quality, m) == how]
-            spread = [10 * person.result.quality.tape_sd_cm[names[k]] for k in at]
+            std = [10 * person.result.quality.tape_sd_cm[names[k]] for k in at]
             if at:
-                axes.plot(spread, at, ls="", color=colour, label=_titled(name, how), **mark)
+                axes.plot(std, at, ls="", color=colour, label=_titled(name, how), **mark)
     axes.set_yticks(range(len(names)), [m.replace("_", " ") for m in names])
     axes.set(title="What is not in the picture stays wide", xlabel="standard deviation (mm)")
     axes.set_xlim(left=0)

@@ -28,7 +28,7 @@ RESULTS = {"fit_photo": ("avatarlab.fit.overlays",)}
 
 
 @dataclass(frozen=True)
-class Source:
+class CodeSource:
     """What a piece of code mentions: names it imports, path parts in its strings, folders of ``avatarlab.DATA``."""
 
     imports: frozenset[str]
@@ -36,7 +36,7 @@ class Source:
     shared: frozenset[str]
 
 
-def parse(code: str, where: str, module: str = "") -> Source:
+def parse(code: str, where: str, module: str = "") -> CodeSource:
     """Return what ``code`` mentions; ``where`` names it in an error, ``module`` is its own name, for relative imports."""
     try:
         nodes = list(ast.walk(ast.parse(code)))
@@ -44,7 +44,7 @@ def parse(code: str, where: str, module: str = "") -> Source:
         raise InputError(f"{where}: not Python ({error.msg}, line {error.lineno}); correct it.") from None
     imports = {name for node in nodes for name in _imports(node, module)}
     names = {part for node in nodes for part in _text(node).split("/") if part.strip("*. ")}
-    return Source(frozenset(imports), frozenset(names), frozenset(filter(None, map(_shared, nodes))))
+    return CodeSource(frozenset(imports), frozenset(names), frozenset(filter(None, map(_shared, nodes))))
 
 
 def _imports(node: ast.AST, module: str) -> list[str]:
@@ -78,7 +78,7 @@ def only_draws(module: str) -> bool:
     return any(fnmatch(module, name) or module.startswith(f"{name}.") for name in DRAWING)
 
 
-class Library:
+class CodeLibrary:
     """The package's sources under ``root``, each looked at once."""
 
     def __init__(self, root: Path = ROOT):
@@ -91,7 +91,7 @@ class Library:
         candidates = (path.with_suffix(".py"), path / "__init__.py") if module.split(".")[0] == PACKAGE else ()
         return next((file for file in candidates if file.is_file()), None)
 
-    def _source(self, module: str) -> Source:
+    def _source(self, module: str) -> CodeSource:
         """Return what a module of ours mentions."""
         file = self.file(module)
         own = f"{module}.__init__" if file.name == "__init__.py" else module
@@ -108,7 +108,7 @@ class Library:
                 found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
         return found
 
-    def modules(self, start: Source, drawn: Collection[str] = ()) -> set[str]:
+    def modules(self, start: CodeSource, drawn: Collection[str] = ()) -> set[str]:
         """Return the names of our modules that ``start`` loads, packages included, those that only draw left out.
 
         ``drawn`` are drawing modules that count nevertheless.

@@ -17,7 +17,7 @@ from avatarlab import DATA, ROOT
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import read_yaml, sha256, whole, write_json
 from avatarlab.lab import notebook, params
-from avatarlab.lab.deps import Library
+from avatarlab.lab.deps import CodeLibrary
 
 FOLDER = "data/fingerprints"
 """Where the files are, in the project."""
@@ -89,7 +89,7 @@ def _is_result(path: Path, root: Path, stages: Collection[str]) -> bool:
     return top == "reports" or top in ("data", "models") and second in stages
 
 
-def fingerprint(stage: str, given: dict, library: Library, hashes: Hashes, data: Path = DATA) -> dict:
+def fingerprint(stage: str, given: dict, library: CodeLibrary, hashes: Hashes, data: Path = DATA) -> dict:
     """Return what ``stage`` rests on, name -> sha256: the library's files, and those of the user and of DATA."""
     root, notebooks = library.root, notebook.stages(library.root)
     path = notebooks[stage]
@@ -105,7 +105,7 @@ def fingerprint(stage: str, given: dict, library: Library, hashes: Hashes, data:
 
 def write(root: Path = ROOT, data: Path = DATA) -> None:
     """Write every stage's file; one that says the same already is not touched, one of no stage is removed."""
-    given, library = read_yaml(root / "params.yaml"), Library(root)
+    given, library = read_yaml(root / "params.yaml"), CodeLibrary(root)
     hashes = Hashes(root / ".run" / "hashes.json")
     contents = {stage: fingerprint(stage, given, library, hashes, data) for stage in notebook.stages(root)}
     for path in (root / FOLDER).glob("*.json"):

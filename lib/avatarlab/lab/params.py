@@ -6,8 +6,8 @@ from collections.abc import Collection
 from avatarlab.core.errors import InputError, nearest
 
 
-def section(params: dict, stage: str, wanted: Collection[str]) -> dict:
-    """Return what params.yaml gives to ``stage``: of ``base`` the names in ``wanted``, overlaid with its own section."""
+def section(params: dict, stage: str, expected: Collection[str]) -> dict:
+    """Return what params.yaml gives to ``stage``: of ``base`` the names in ``expected``, overlaid with its own section."""
     parts = []
     for name in ("base", stage):
         if name not in params:
@@ -17,25 +17,27 @@ def section(params: dict, stage: str, wanted: Collection[str]) -> dict:
             raise InputError(f"params.yaml: section `{name}` must hold `name: value` lines, got {part!r}.")
         parts.append(part)
     base, own = parts
-    return {name: value for name, value in base.items() if name in wanted} | own
+    return {name: value for name, value in base.items() if name in expected} | own
 
 
-def check(given: dict, wanted: dict, stage: str) -> dict:
+def check(given: dict, expected: dict, stage: str) -> dict:
     """Return the values to run with; InputError names every parameter that is on one side only or of another type.
 
-    ``given`` comes from params.yaml, ``wanted`` from the notebook's parameters cell; ``out`` is the runner's.
+    ``given`` comes from params.yaml, ``expected`` from the notebook's parameters cell; ``out`` is the runner's.
     """
-    wanted = {name: value for name, value in wanted.items() if name != "out"}
-    unknown = [f"`{n}` is not a parameter of the notebook{nearest(n, wanted)}" for n in given if n not in wanted]
-    missing = [f"`{n}` is missing in params.yaml{nearest(n, given)}" for n in wanted if n not in given]
+    expected = {name: value for name, value in expected.items() if name != "out"}
+    unknown = [
+        f"`{n}` is not a parameter of the notebook{nearest(n, expected)}" for n in given if n not in expected
+    ]
+    missing = [f"`{n}` is missing in params.yaml{nearest(n, given)}" for n in expected if n not in given]
     if unknown or missing:
         raise InputError(
             f"params.yaml and the notebook of stage `{stage}` disagree: {'; '.join(unknown + missing)}."
         )
-    faults = [fault for n, value in given.items() for fault in mismatch(f"{stage}.{n}", value, wanted[n])]
+    faults = [fault for n, value in given.items() for fault in mismatch(f"{stage}.{n}", value, expected[n])]
     if faults:
         raise InputError(f"params.yaml: {'; '.join(faults)}.")
-    return {name: _like(value, wanted[name]) for name, value in given.items()}
+    return {name: _like(value, expected[name]) for name, value in given.items()}
 
 
 def mismatch(name: str, value, default) -> list[str]:

@@ -60,8 +60,8 @@ def run(stage: str, out: str) -> None:
     path = find_notebook(stage)
     place = check_place(stage, out)
     nb = notebook.read(path)
-    wanted = notebook.parameters(nb, path.name)
-    values = params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, wanted), wanted, stage)
+    expected = notebook.parameters(nb, path.name)
+    values = params.check(params.section(read_yaml(ROOT / "params.yaml"), stage, expected), expected, stage)
     check_inputs(stage)
     with _workplace(stage) as work:
         seconds = _execute(path, work, values)

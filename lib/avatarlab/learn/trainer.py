@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from avatarlab.core.files import write_json
 
 CHECKPOINT, IDENTITY = "steps.ckpt", "run.json"
-TellSteps = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Schedule:
     checkpoint_every: int = 200
 
 
-class Steps(lightning.LightningModule):
+class TrainingModule(lightning.LightningModule):
     """A network under training. Subclasses say ``loss(generator)``: a batch drawn, and its terms, ``total`` among them.
 
     ``generator`` is a CPU torch.Generator of this step alone. ``half()`` is a context for the network's own
@@ -73,9 +73,9 @@ class Steps(lightning.LightningModule):
         return terms["total"]
 
     def configure_optimizers(self):
-        wanted = [p for p in self.network.parameters() if p.requires_grad]
+        expected = [p for p in self.network.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            wanted, self.schedule.learning_rate, (0.9, 0.99), weight_decay=self.schedule.weight_decay
+            expected, self.schedule.learning_rate, (0.9, 0.99), weight_decay=self.schedule.weight_decay
         )
         curve = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate(step, self.schedule.steps, self.schedule.warm)
@@ -100,7 +100,7 @@ def rate(step: int, steps: int, warm: float = 0.05) -> float:
 class Tell(Callback):
     """Calls ``tell(step, steps, loss)`` after every step."""
 
-    def __init__(self, tell: TellSteps, steps: int):
+    def __init__(self, tell: OnStep, steps: int):
         self.tell, self.steps = tell, steps
 
     def on_train_batch_end(self, trainer, module, outputs, batch, number) -> None:
@@ -108,8 +108,8 @@ class Tell(Callback):
 
 
 def train(
-    module: Steps, folder: Path, run: dict, tell: TellSteps | None = None, stop_after: int | None = None
-) -> Steps:
+    module: TrainingModule, folder: Path, run: dict, tell: OnStep | None = None, stop_after: int | None = None
+) -> TrainingModule:
     """Train ``module`` for its schedule's steps and return it on the CPU, in eval mode.
 
     Checkpoints and TensorBoard's files go to ``folder``; a run begun there with an equal ``run`` (settings, data, body

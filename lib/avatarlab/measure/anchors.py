@@ -48,11 +48,11 @@ class Topology:
 
     def _band(self, parts: tuple[str, ...], side: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (vertex numbers (n,), edges (E, 2) into them) of ``parts``, of one ``side`` ('l', 'r' or '')."""
-        wanted = torch.zeros_like(self.template[:, 0], dtype=torch.bool)
-        wanted[self._members(*parts)] = True
+        expected = torch.zeros_like(self.template[:, 0], dtype=torch.bool)
+        expected[self._members(*parts)] = True
         if side:
-            wanted &= self.template[:, 0] * (1 if side == "l" else -1) > -1e-4
-        edges = self.edges[wanted[self.edges].all(1)]
+            expected &= self.template[:, 0] * (1 if side == "l" else -1) > -1e-4
+        edges = self.edges[expected[self.edges].all(1)]
         nodes, local = edges.unique(return_inverse=True)
         return nodes, local
 
@@ -115,5 +115,5 @@ def locate(topo: Topology, vertices: torch.Tensor, name: str) -> torch.Tensor:
 
 def centre(topo: Topology, vertices: torch.Tensor, names: tuple[str, ...]) -> torch.Tensor:
     """Return the mean (B, 3) m of the points called ``names`` on vertices (B, V, 3) m."""
-    places = [locate(topo, vertices, name) for name in names]
-    return places[0] if len(places) == 1 else torch.stack(places).mean(0)
+    positions = [locate(topo, vertices, name) for name in names]
+    return positions[0] if len(positions) == 1 else torch.stack(positions).mean(0)

@@ -25,7 +25,7 @@ class Bodies:
     """A family of standing bodies: vertices = base (V, 3) + z @ modes (M, V, 3) in metres, z from parameters theta.
 
     ``coordinates(theta (N, P)) -> z (N, M)`` and ``jacobian(theta) -> (N, M, P)``; ``low`` and ``high`` (P,) bound
-    the parameters, ``spread`` (P,) is the standard deviation of each about its centre when nothing else is known. All of one float type.
+    the parameters, ``std`` (P,) is the standard deviation of each about its centre when nothing else is known. All of one float type.
     """
 
     base: torch.Tensor
@@ -34,7 +34,7 @@ class Bodies:
     jacobian: Callable[[torch.Tensor], torch.Tensor]
     low: torch.Tensor
     high: torch.Tensor
-    spread: torch.Tensor
+    std: torch.Tensor
 
     def vertices(self, z: torch.Tensor) -> torch.Tensor:
         """Return standing vertices (N, V, 3) in metres."""
@@ -114,7 +114,7 @@ def match(
     best = _look(body, bodies, targets, names, sigma, centre, centre, definition)
     damping = torch.full_like(centre[:, 0], 0.1)
     for step in range(iterations):
-        trial = (best.theta + _step(best, damping, bodies.spread)).clamp(bodies.low, bodies.high)
+        trial = (best.theta + _step(best, damping, bodies.std)).clamp(bodies.low, bodies.high)
         seen = _look(body, bodies, targets, names, sigma, centre, trial, definition)
         better = seen.cost < best.cost
         damping = torch.where(better, damping / 4, damping * 6)
@@ -141,18 +141,18 @@ def _look(body, bodies: Bodies, targets, names, sigma, centre, theta, definition
     vertices = bodies.vertices(bodies.coordinates(theta)).requires_grad_()
     values = read(body, vertices, names, definition)
     rise = slopes(values, vertices, bodies.modes) @ bodies.jacobian(theta)
-    scaled = rise / sigma[:, None] * bodies.spread
+    scaled = rise / sigma[:, None] * bodies.std
     values = torch.stack(values, -1).detach()
-    residual, pull = (values - targets) / sigma, (theta - centre) / bodies.spread
+    residual, pull = (values - targets) / sigma, (theta - centre) / bodies.std
     gradient = (scaled.mT @ residual[..., None])[..., 0] + pull
     cost = residual.square().sum(1) + pull.square().sum(1)
     return _Look(theta, cost, values, scaled.mT @ scaled + torch.eye(theta.shape[1], dtype=theta.dtype), gradient)
 
 
-def _step(at: _Look, damping: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+def _step(at: _Look, damping: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
     """Solve the damped normal equations, no parameter moving further than STEP_LIMIT."""
     ridge = damping[:, None] * (1 + 0.01 * at.normal.diagonal(dim1=1, dim2=2))
-    step = -torch.linalg.solve(at.normal + torch.diag_embed(ridge), at.gradient) * spread
+    step = -torch.linalg.solve(at.normal + torch.diag_embed(ridge), at.gradient) * std
     return step * (STEP_LIMIT / step.abs().amax(-1, keepdim=True).clamp_min(STEP_LIMIT))
 
 

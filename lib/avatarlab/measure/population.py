@@ -81,13 +81,13 @@ def population(sex: str) -> Population:
     return Population(tuple(table["names"]), count=table["count"], **arrays)
 
 
-def sample(sex: str, count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
+def sample(sex: str, count: int, seed: int, stretch: float = 1.0) -> dict[str, np.ndarray]:
     """Draw ``count`` people: name -> (count,) in metres, weight in kg. The same seed gives the same people.
 
-    ``spread`` > 1 stretches the scores, so that the tails hold more people than they should.
+    ``stretch`` > 1 stretches the scores, so that the tails hold more people than they should.
     """
     known = population(sex)
-    draws = spread * np.random.default_rng(seed).standard_normal((count, len(known.names)))
+    draws = stretch * np.random.default_rng(seed).standard_normal((count, len(known.names)))
     scores = draws @ _root(sex).T
     return {name: known.value(name, scores[:, k]) for k, name in enumerate(known.names)}
 
@@ -153,11 +153,11 @@ def _conditional(sex: str, given: Given) -> tuple[np.ndarray, np.ndarray]:
     known = population(sex)
     at, seen, _, total = _seen(known, given)
     gain = np.linalg.solve(total, known.correlation[at]).T
-    score, spread = gain @ seen, known.correlation - gain @ known.correlation[at]
+    score, stretch = gain @ seen, known.correlation - gain @ known.correlation[at]
     both = list(zip(known.names, score, strict=True))
     mean = np.array([known.value(name, z) for name, z in both])
     slope = np.array([known.slope(name, z) for name, z in both])
-    return mean, spread * np.outer(slope, slope)
+    return mean, stretch * np.outer(slope, slope)
 
 
 def log_density(sex: str, given: Given) -> float:

@@ -58,9 +58,9 @@ def read(folder: str | Path, sex: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: no such file; give the folder that holds {' and '.join(FILES.values())}.")
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    wanted = {"weight": "weightkg", **MEASURE_COLUMNS, **{name: name for name in FURTHER_COLUMNS}}
+    expected = {"weight": "weightkg", **MEASURE_COLUMNS, **{name: name for name in FURTHER_COLUMNS}}
     unit = {"weight": 0.1}
-    return {name: unit.get(name, 1e-3) * _column(rows, text, path) for name, text in wanted.items()}
+    return {name: unit.get(name, 1e-3) * _column(rows, text, path) for name, text in expected.items()}
 
 
 def _column(rows: list[dict[str, str]], text: str, path: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import write_npz
-from avatarlab.motion.data.resampling import places_at, rotations_at, ticks
+from avatarlab.motion.data.resampling import positions_at, rotations_at, ticks
 from avatarlab.motion.formats.amass import ACTIONS, FAR_M, GENDERS, PARTS, WIDTH, WILD_RAD, read
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import COUNT
@@ -96,12 +96,12 @@ class Clip:
         turned = rotations_at(roma.rotvec_to_rotmat(vectors[:, moving]).numpy(), times)
         poses = np.zeros((len(times), JOINTS, 3))
         poses[:, moving.numpy()] = roma.rotmat_to_rotvec(torch.tensor(turned)).numpy()
-        trans, expression = places_at(self.trans, times), places_at(self.expression, times)
+        trans, expression = positions_at(self.trans, times), positions_at(self.expression, times)
         parts = {"poses": poses.reshape(-1, WIDTH), "trans": trans, "expression": expression}
         return replace(self, **parts, mocap_frame_rate=rate)
 
     def joints(self, body) -> torch.Tensor:
-        """Places (T, 55, 3) m in the z-up world on ``body`` with the clip's betas."""
+        """Positions (T, 55, 3) m in the z-up world on ``body`` with the clip's betas."""
         rotations = roma.rotvec_to_rotmat(torch.tensor(self.poses).unflatten(-1, (JOINTS, 3)))
         with torch.no_grad():
             return body.joints_only(

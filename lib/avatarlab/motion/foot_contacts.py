@@ -23,7 +23,7 @@ _POINTS = [*FEET, *LEGS.root]
 
 
 @dataclass(frozen=True)
-class Manner:
+class ContactSettings:
     """How feet are cleaned up.
 
     A joint stands once its probability is above ``on`` until it is below ``off``. Without probabilities it stands
@@ -44,11 +44,11 @@ class Manner:
     floor_m: float = 0.0
 
 
-class Feet:
+class FootContacts:
     """The feet of one recording; holds where they stand."""
 
-    def __init__(self, skeleton: Skeleton, manner: Manner | None = None):
-        self.skeleton, self.manner = skeleton, manner or Manner()
+    def __init__(self, skeleton: Skeleton, manner: ContactSettings | None = None):
+        self.skeleton, self.manner = skeleton, manner or ContactSettings()
         self.standing = torch.zeros(4, dtype=torch.bool)
         self.said = None
         self._reach, self._low = (
@@ -59,29 +59,29 @@ class Feet:
     def push(self, motion: Motion, contact: Tensor | None = None, posed: tuple | None = None) -> Motion:
         """The next frame's pose (T = 1) and its probabilities (4,) of FEET standing -> the pose cleaned up.
 
-        ``posed``: its world rotations (1, 22, 3, 3) and places where they are known already.
+        ``posed``: its world rotations (1, 22, 3, 3) and positions where they are known already.
         """
         return self.clip(motion, None if contact is None else contact[None], posed)
 
     def clip(self, motion: Motion, contact: Tensor | None = None, posed: tuple | None = None) -> Motion:
         """The next T frames at once, ``contact`` (T, 4); the same as ``push`` frame by frame."""
-        world, places = self.skeleton.fk(*motion) if posed is None else posed
-        points, turns = places[:, _POINTS], world[:, list(LEGS.end)]
+        world, positions = self.skeleton.fk(*motion) if posed is None else posed
+        points, rotations = positions[:, _POINTS], world[:, list(LEGS.end)]
         said = [None] * len(points) if contact is None else contact
-        done = [self._step(*frame) for frame in zip(points, turns, said, strict=True)]
+        done = [self._step(*frame) for frame in zip(points, rotations, said, strict=True)]
         at, turn = (torch.stack(part) for part in zip(*done, strict=True))
-        return Motion(legs(self.skeleton, *motion, at, turn, posed=(world, places)), motion.trans)
+        return Motion(legs(self.skeleton, *motion, at, turn, posed=(world, positions)), motion.trans)
 
-    def _step(self, points: Tensor, turns: Tensor, contact: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Places (6, 3) of FEET and hips, world rotations (2, 3, 3) of the feet -> ankles' places and rotations."""
+    def _step(self, points: Tensor, rotations: Tensor, contact: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Positions (6, 3) of FEET and hips, world rotations (2, 3, 3) of the feet -> ankles' positions and rotations."""
         heel, toe, hip = points.view(3, 2, 3)
         if self.said is None:
             self.said = points + torch.inf  # no speed is known yet, so nothing stands by its speed
             self.shift = self.turn = torch.zeros_like(heel)
-            self.heel, self.toe, self.turned = heel, toe, turns
+            self.heel, self.toe, self.turned = heel, toe, rotations
         self.standing = self._stands(points[:4], contact)
         self.said = points
-        self.turned, sole = self._turned(turns, toe - heel)
+        self.turned, sole = self._turned(rotations, toe - heel)
         self.shift = self._shifted(heel, sole, hip)
         self.heel, self.toe = heel + self.shift, heel + self.shift + sole
         return self.heel, self.turned
@@ -94,15 +94,15 @@ class Feet:
         speed = (points - self.said[:4]).norm(dim=-1) * RATE
         return (speed < torch.where(self.standing, manner.fast_m_s, manner.slow_m_s)) & (points[:, 2] < self._low)
 
-    def _turned(self, turns: Tensor, sole: Tensor) -> tuple[Tensor, Tensor]:
+    def _turned(self, rotations: Tensor, sole: Tensor) -> tuple[Tensor, Tensor]:
         """The feet's rotations (2, 3, 3), kept where heel and toe stand, and what becomes of heel to toe (2, 3)."""
         manner = self.manner
         flat = self.standing.view(2, 2).all(0)
-        kept = roma.rotmat_to_rotvec(self.turned @ turns.mT) * (1 - 1 / (manner.yield_s * RATE))
+        kept = roma.rotmat_to_rotvec(self.turned @ rotations.mT) * (1 - 1 / (manner.yield_s * RATE))
         self.turn = torch.where(flat[:, None], kept, self.turn * (1 - 1 / (manner.fade_s * RATE)))
         self.turn = _within(self.turn, manner.apart_rad)
         turn = roma.rotvec_to_rotmat(self.turn)
-        return turn @ turns, (turn @ sole[..., None])[..., 0]
+        return turn @ rotations, (turn @ sole[..., None])[..., 0]
 
     def _shifted(self, heel: Tensor, sole: Tensor, hip: Tensor) -> Tensor:
         """The ankles' shift (2, 3), m: what keeps the toe that stands, else the heel, where it was."""

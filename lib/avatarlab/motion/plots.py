@@ -25,28 +25,28 @@ _FADED = 0.45
 _ANKLE, _TOE = ([JOINT[f"{side}_{part}"] for side in SIDES] for part in ("ankle", "foot"))
 
 
-def facing(places) -> np.ndarray:
-    """Places (T, 22, 3) m, z up -> horizontal unit directions (T, 2) in which the hips face."""
-    across = places[:, JOINT["left_hip"], :2] - places[:, JOINT["right_hip"], :2]
+def facing(positions) -> np.ndarray:
+    """Positions (T, 22, 3) m, z up -> horizontal unit directions (T, 2) in which the hips face."""
+    across = positions[:, JOINT["left_hip"], :2] - positions[:, JOINT["right_hip"], :2]
     forward = np.stack([across[:, 1], -across[:, 0]], 1)
     return forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
 
 
-def side_view(places, direction, centre) -> np.ndarray:
-    """Places (..., 3) m -> (..., 2): metres to the right of ``centre`` (2,) along ``direction`` (2,), height."""
-    return np.stack([(places[..., :2] - centre) @ direction, places[..., 2]], -1)
+def side_view(positions, direction, centre) -> np.ndarray:
+    """Positions (..., 3) m -> (..., 2): metres to the right of ``centre`` (2,) along ``direction`` (2,), height."""
+    return np.stack([(positions[..., :2] - centre) @ direction, positions[..., 2]], -1)
 
 
 def contact_sheet(rows: Mapping, moments: int = 10, turn_deg: float = 25.0, title: str = "", rate: float = RATE):
     """Rows of stick figures at even ``moments``, all on one scale, with the floor; returns the figure.
 
-    rows: title -> joint places (T, 22, 3) m, z up, or name -> places of several motions of one length, drawn over each
+    rows: title -> joint positions (T, 22, 3) m, z up, or name -> positions of several motions of one length, drawn over each
     other. A camera at the side, ``turn_deg`` towards the front, walks along with the first motion's pelvis and keeps
     its direction through a row. Left limbs are strong, right ones faded.
     """
     rows = {name: _motions(value) for name, value in rows.items()}
-    top = max(2.0, *(float(places[..., 2].max()) for row in rows.values() for places in row.values())) + 0.05
-    bottom = min(-0.1, *(float(places[..., 2].min()) for row in rows.values() for places in row.values()))
+    top = max(2.0, *(float(positions[..., 2].max()) for row in rows.values() for positions in row.values())) + 0.05
+    bottom = min(-0.1, *(float(positions[..., 2].min()) for row in rows.values() for positions in row.values()))
     height = 10 * (top - bottom) / (moments * _CELL_M)
     figure, grid = plt.subplots(len(rows), 1, figsize=(10, len(rows) * (height + 0.55)), squeeze=False)
     for axes, (name, motions) in zip(grid[:, 0], rows.items(), strict=True):
@@ -63,16 +63,16 @@ def contact_sheet(rows: Mapping, moments: int = 10, turn_deg: float = 25.0, titl
 def foot_strip(motions: Mapping, contacts: Mapping | None = None, rate: float = RATE, title: str = ""):
     """Heights of ankle (faint) and toe joints above the floor over time, one panel a foot; returns the figure.
 
-    motions: name -> joint places (T, 22, 3) m, z up; contacts: name -> (T, 2) bool, left and right foot on the floor,
+    motions: name -> joint positions (T, 22, 3) m, z up; contacts: name -> (T, 2) bool, left and right foot on the floor,
     drawn as bars under the curves.
     """
     motions, contacts = _motions(motions), contacts or {}
     figure, grid = plt.subplots(2, 1, figsize=(10, 4.2), sharex=True, sharey=True)
     for side, axes in enumerate(grid):
-        for row, (colour, (name, places)) in enumerate(zip(cycle(COLOURS), motions.items(), strict=False)):
-            seconds = np.arange(len(places)) / rate
-            axes.plot(seconds, 100 * places[:, _TOE[side], 2], color=PALETTE[colour], label=name)
-            axes.plot(seconds, 100 * places[:, _ANKLE[side], 2], color=PALETTE[colour], alpha=0.3)
+        for row, (colour, (name, positions)) in enumerate(zip(cycle(COLOURS), motions.items(), strict=False)):
+            seconds = np.arange(len(positions)) / rate
+            axes.plot(seconds, 100 * positions[:, _TOE[side], 2], color=PALETTE[colour], label=name)
+            axes.plot(seconds, 100 * positions[:, _ANKLE[side], 2], color=PALETTE[colour], alpha=0.3)
             if name in contacts:
                 _bars(axes, seconds, np.asarray(contacts[name])[:, side], -3 - 2 * row, PALETTE[colour])
         axes.axhline(0, color="black", linewidth=0.8)
@@ -87,12 +87,15 @@ def _motions(value) -> dict[str, np.ndarray]:
     """One array or a mapping of arrays or tensors -> mapping of arrays (T, 22, 3) of one length."""
     named = value if isinstance(value, Mapping) else {"": value}
     found = {}
-    for name, places in named.items():
-        places = places.detach().cpu().numpy() if hasattr(places, "detach") else np.asarray(places)
+    for name, positions in named.items():
+        positions = positions.detach().cpu().numpy() if hasattr(positions, "detach") else np.asarray(positions)
         expect(
-            f"places {name!r}", places, ("T", 22, 3), **({"T": len(next(iter(found.values())))} if found else {})
+            f"positions {name!r}",
+            positions,
+            ("T", 22, 3),
+            **({"T": len(next(iter(found.values())))} if found else {}),
         )
-        found[name] = places
+        found[name] = positions
     return found
 
 
@@ -105,9 +108,9 @@ def _row(axes, motions: dict[str, np.ndarray], moments: int, turn: float, rate: 
     left = np.array([-forward[1], forward[0]])
     direction = np.cos(turn) * forward + np.sin(turn) * left
     colours = cycle(COLOURS[1:] if len(motions) == 1 else COLOURS)
-    for colour, places in zip(colours, motions.values(), strict=False):
+    for colour, positions in zip(colours, motions.values(), strict=False):
         for cell, frame in enumerate(frames):
-            flat = side_view(places[frame], direction, lead[frame, 0, :2]) + [cell * _CELL_M, 0]
+            flat = side_view(positions[frame], direction, lead[frame, 0, :2]) + [cell * _CELL_M, 0]
             _figure(axes, flat, PALETTE[colour])
     axes.axhline(0, color="black", linewidth=0.8, zorder=0)
     axes.set_xticks(np.arange(moments) * _CELL_M, [f"{frame / rate:.1f}" for frame in frames])

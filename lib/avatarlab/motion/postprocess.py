@@ -3,41 +3,41 @@
 import torch
 from torch import Tensor
 
-from avatarlab.motion.foot_contacts import Feet, Manner
+from avatarlab.motion.foot_contacts import ContactSettings, FootContacts
 from avatarlab.motion.predictor import Motion, Predictor
 from avatarlab.motion.skeleton import Skeleton
 from avatarlab.motion.trackers import Trackers
 from avatarlab.motion.two_bone_ik import arms
-from avatarlab.motion.wrist_targets import Hands, wanted
+from avatarlab.motion.wrist_targets import WristTracker, wrist_targets
 
 
-class Finished:
-    """Predictor: another one, whose contacts are not known, with feet and arms brought to their places."""
+class PostProcessed:
+    """Predictor: another one, whose contacts are not known, with feet and arms brought to their positions."""
 
-    def __init__(self, model: Predictor, skeleton: Skeleton, manner: Manner | None = None):
+    def __init__(self, model: Predictor, skeleton: Skeleton, manner: ContactSettings | None = None):
         self.model, self.skeleton, self.manner = model, skeleton, manner
 
     @torch.inference_mode()
     def predict(self, trackers: Trackers) -> Motion:
         """The poses of all frames of a recording."""
-        motion = Feet(self.skeleton, self.manner).clip(self.model.predict(trackers))
-        return Motion(arms(self.skeleton, *motion, *wanted(trackers)), motion.trans)
+        motion = FootContacts(self.skeleton, self.manner).clip(self.model.predict(trackers))
+        return Motion(arms(self.skeleton, *motion, *wrist_targets(trackers)), motion.trans)
 
-    def stream(self) -> "FinishedStream":
+    def stream(self) -> "PostProcessedStream":
         """A fresh stream."""
-        return FinishedStream(self)
+        return PostProcessedStream(self)
 
 
-class FinishedStream:
+class PostProcessedStream:
     """One recording as it happens."""
 
-    def __init__(self, finished: Finished):
+    def __init__(self, finished: PostProcessed):
         self.model, self.skeleton = finished.model.stream(), finished.skeleton
-        self.feet, self.hands = Feet(self.skeleton, finished.manner), Hands()
+        self.feet, self.hands = FootContacts(self.skeleton, finished.manner), WristTracker()
 
     @torch.inference_mode()
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The next frame's devices, (3, 3, 3), (3, 3) m and (3,) -> its pose, T = 1."""
-        motion = self.feet.push(self.model.push(rotations, places, tracked))
-        seen = (x[None] for x in self.hands.push(rotations, places, tracked))
+        motion = self.feet.push(self.model.push(rotations, positions, tracked))
+        seen = (x[None] for x in self.hands.push(rotations, positions, tracked))
         return Motion(arms(self.skeleton, *motion, *seen), motion.trans)

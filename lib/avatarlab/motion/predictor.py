@@ -18,8 +18,8 @@ class Motion(NamedTuple):
 class Stream(Protocol):
     """One recording as it happens; holds the model's memory of it."""
 
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
-        """Devices' rotations (3, 3, 3), places (3, 3) m, tracked (3,) of the next frame -> its pose, T = 1."""
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
+        """Devices' rotations (3, 3, 3), positions (3, 3) m, tracked (3,) of the next frame -> its pose, T = 1."""
         ...
 
 
@@ -38,6 +38,6 @@ class Predictor(Protocol):
 def streamed(model: Predictor, trackers: Trackers) -> Motion:
     """``predict`` frame by frame through a stream; what a live session would have said."""
     stream = model.stream()
-    frames = zip(trackers.rotations, trackers.places, trackers.tracked, strict=True)
+    frames = zip(trackers.rotations, trackers.positions, trackers.tracked, strict=True)
     said = [stream.push(*frame) for frame in frames]
     return Motion(*(torch.cat(part) for part in zip(*said, strict=True)))

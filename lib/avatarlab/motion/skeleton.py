@@ -1,4 +1,4 @@
-"""The 22 joints that motion is about: names, parts, rest places of a body, forward kinematics."""
+"""The 22 joints that motion is about: names, parts, rest positions of a body, forward kinematics."""
 
 from dataclasses import dataclass
 
@@ -45,23 +45,26 @@ class Skeleton:
         return Skeleton(self.rest.to(device))
 
     def fk(self, rotations: Tensor, trans: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Local rotations (..., 22, 3, 3) and trans (..., 3) m -> world rotations (..., 22, 3, 3), places (..., 22, 3).
+        """Local rotations (..., 22, 3, 3) and trans (..., 3) m -> world rotations (..., 22, 3, 3), positions (..., 22, 3).
 
         As in SMPL the pelvis is at its rest place plus ``trans``, whatever the root's rotation.
         """
         expect("rotations", rotations, (..., COUNT, 3, 3))
         offsets = self.offsets.to(rotations)
-        world, places = [rotations[..., 0, :, :]], [self.rest[0].to(rotations).expand(rotations.shape[:-3] + (3,))]
+        world, positions = (
+            [rotations[..., 0, :, :]],
+            [self.rest[0].to(rotations).expand(rotations.shape[:-3] + (3,))],
+        )
         for joint in range(1, COUNT):
             above = PARENT[joint]
             world.append(world[above] @ rotations[..., joint, :, :])
-            places.append(places[above] + world[above] @ offsets[joint])
-        placed = torch.stack(places, -2)
+            positions.append(positions[above] + world[above] @ offsets[joint])
+        placed = torch.stack(positions, -2)
         return torch.stack(world, -3), placed if trans is None else placed + trans[..., None, :]
 
 
-def mirrored(rotations: Tensor, places: Tensor | None = None):
-    """Rotations (..., J, 3, 3), local or of the world, and places (..., J, 3), J = 22 or 3 devices, left for right.
+def mirrored(rotations: Tensor, positions: Tensor | None = None):
+    """Rotations (..., J, 3, 3), local or of the world, and positions (..., J, 3), J = 22 or 3 devices, left for right.
 
     The world is reflected in its yz plane, the body in its middle. Returns rotations, or both where both are given.
     """
@@ -69,14 +72,14 @@ def mirrored(rotations: Tensor, places: Tensor | None = None):
     other = list(MIRRORED) if joints == COUNT else [0, 2, 1]
     flip = rotations.new_tensor((-1.0, 1.0, 1.0))
     turned = (rotations * flip[:, None] * flip)[..., other, :, :]
-    return turned if places is None else (turned, (places * flip)[..., other, :])
+    return turned if positions is None else (turned, (positions * flip)[..., other, :])
 
 
 def head_aligned(skeleton: Skeleton, rotations: Tensor, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Local rotations (..., 22, 3, 3), tracked head places (..., 3) m -> trans (..., 3), world rotations, places.
+    """Local rotations (..., 22, 3, 3), tracked head positions (..., 3) m -> trans (..., 3), world rotations, positions.
 
     The translation is what brings the head of the pose onto the tracked head. Source: SAGE's evaluation.
     """
-    world, places = skeleton.fk(rotations)
-    trans = head - places[..., HEAD, :]
-    return trans, world, places + trans[..., None, :]
+    world, positions = skeleton.fk(rotations)
+    trans = head - positions[..., HEAD, :]
+    return trans, world, positions + trans[..., None, :]

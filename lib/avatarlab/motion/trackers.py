@@ -16,56 +16,56 @@ RATE = 60.0
 
 @dataclass(frozen=True)
 class Trackers:
-    """Head, left and right wrist over T frames at 60 Hz: rotations (T, 3, 3, 3), places (T, 3, 3) m, z-up world.
+    """Head, left and right wrist over T frames at 60 Hz: rotations (T, 3, 3, 3), positions (T, 3, 3) m, z-up world.
 
     ``tracked`` (T, 3): False where a device was lost; its rotation and place there mean nothing but are finite.
     """
 
     rotations: Tensor
-    places: Tensor
+    positions: Tensor
     tracked: Tensor
 
     def __post_init__(self):
         expect("rotations", self.rotations, ("T", 3, 3, 3))
-        expect("places", self.places, ("T", 3, 3), T=len(self.rotations))
+        expect("positions", self.positions, ("T", 3, 3), T=len(self.rotations))
         expect("tracked", self.tracked, ("T", 3), T=len(self.rotations))
-        if not (bool(torch.isfinite(self.rotations).all()) and bool(torch.isfinite(self.places).all())):
+        if not (bool(torch.isfinite(self.rotations).all()) and bool(torch.isfinite(self.positions).all())):
             raise InputError("trackers: got NaN or infinite numbers; mark lost frames in `tracked` and fill them.")
 
     def __len__(self) -> int:
         return len(self.rotations)
 
     @classmethod
-    def of(cls, world: Tensor, places: Tensor) -> "Trackers":
-        """What perfect devices would say of a body's world rotations (T, 22, 3, 3) and places (T, 22, 3) m."""
+    def of(cls, world: Tensor, positions: Tensor) -> "Trackers":
+        """What perfect devices would say of a body's world rotations (T, 22, 3, 3) and positions (T, 22, 3) m."""
         chosen = list(DEVICES)
         seen = torch.ones(len(world), 3, dtype=torch.bool, device=world.device)
-        return cls(world[:, chosen].float(), places[:, chosen].float(), seen)
+        return cls(world[:, chosen].float(), positions[:, chosen].float(), seen)
 
 
-def features(rotations: Tensor, places: Tensor) -> Tensor:
-    """Device rotations (..., N, D, 3, 3), places (..., N, D, 3) m -> SAGE's features (..., N - 1, D, 18), frames 1 on.
+def features(rotations: Tensor, positions: Tensor) -> Tensor:
+    """Device rotations (..., N, D, 3, 3), positions (..., N, D, 3) m -> SAGE's features (..., N - 1, D, 18), frames 1 on.
 
     Per device: rotation in 6 numbers, rotation R(t-1)^-1 R(t) in 6, place (m), place minus the last (m a frame).
     Source: SAGE's prepare_data (facts), first two columns of each matrix.
     """
     expect("rotations", rotations, (..., "N", "D", 3, 3))
     now, before = rotations[..., 1:, :, :, :], rotations[..., :-1, :, :, :]
-    moved = places[..., 1:, :, :] - places[..., :-1, :, :]
-    return torch.cat([to_6d(now), to_6d(before.mT @ now), places[..., 1:, :, :], moved], -1)
+    moved = positions[..., 1:, :, :] - positions[..., :-1, :, :]
+    return torch.cat([to_6d(now), to_6d(before.mT @ now), positions[..., 1:, :, :], moved], -1)
 
 
-def turned(rotations: Tensor, places: Tensor, yaw: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-    """Rotations (..., 3, 3) and places (..., 3) m seen from a frame with ``yaw`` (...) at ``origin`` (..., 3) m.
+def turned(rotations: Tensor, positions: Tensor, yaw: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    """Rotations (..., 3, 3) and positions (..., 3) m seen from a frame with ``yaw`` (...) at ``origin`` (..., 3) m.
 
     ``yaw`` and ``origin`` broadcast against the leading dimensions; of ``origin`` only x and y count, so that heights
     above the floor stay.
     """
     back = about_vertical(-yaw)
     flat = origin * origin.new_tensor((1.0, 1.0, 0.0))
-    return back @ rotations, (back @ (places - flat)[..., None])[..., 0]
+    return back @ rotations, (back @ (positions - flat)[..., None])[..., 0]
 
 
-def frame_of(rotations: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Device rotations (..., D, 3, 3), places (..., D, 3) -> the head's yaw (...) and place (..., 3): a frame to see from."""
-    return heading(rotations[..., 0, :, :]), places[..., 0, :]
+def frame_of(rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Device rotations (..., D, 3, 3), positions (..., D, 3) -> the head's yaw (...) and place (..., 3): a frame to see from."""
+    return heading(rotations[..., 0, :, :]), positions[..., 0, :]

@@ -44,47 +44,47 @@ LEGS = Limbs(None, _both("hip"), _both("knee"), _both("ankle"), (0.0, 0.0, 1.0))
 
 
 def reached(
-    skeleton: Skeleton, limbs: Limbs, rotations: Tensor, trans: Tensor, places: Tensor, turns: Tensor | None = None,
+    skeleton: Skeleton, limbs: Limbs, rotations: Tensor, trans: Tensor, positions: Tensor, turns: Tensor | None = None,
     weight: Tensor | None = None, posed: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
-    """Local rotations (..., 22, 3, 3) whose limbs' ends are at ``places`` (..., 2, 3) m and, if given, turned ``turns``.
+    """Local rotations (..., 22, 3, 3) whose limbs' ends are at ``positions`` (..., 2, 3) m and, if given, turned ``turns``.
 
     ``trans`` (..., 3) m; ``turns`` (..., 2, 3, 3) world rotations of the ends, which keep the pose's where None.
     ``weight`` (..., 2) from 0, the limb stays as it is, to 1, it reaches; between, it aims between. A place out of
     reach is approached as near as the limb can, arms with some help of the collar. Nothing above the girdle moves.
-    ``posed``: world rotations and places of the pose where they are known already (what ``skeleton.fk`` says).
+    ``posed``: world rotations and positions of the pose where they are known already (what ``skeleton.fk`` says).
     """
     expect("rotations", rotations, (..., 22, 3, 3))
-    expect("places", places, (..., 2, 3))
+    expect("positions", positions, (..., 2, 3))
     world, now = skeleton.fk(rotations, trans) if posed is None else posed
     end = list(limbs.end)
     aim = world[..., end, :, :] if turns is None else turns.to(world)
-    places = places.to(now)
+    positions = positions.to(now)
     if weight is not None:
-        places = now[..., end, :] + weight[..., None] * (places - now[..., end, :])
+        positions = now[..., end, :] + weight[..., None] * (positions - now[..., end, :])
         aim = _between(world[..., end, :, :], aim, weight)
     offsets = skeleton.offsets.to(now)
     girdle = None
     if limbs.girdle is not None:
-        turn = roma.rotvec_to_rotmat(_help(skeleton, limbs, now, places))
+        turn = roma.rotvec_to_rotmat(_help(skeleton, limbs, now, positions))
         girdle = turn @ world[..., list(limbs.girdle), :, :]
         now, world = _carried(limbs, now, world, turn)
-    first, second = _bent(limbs, offsets, now, world, places)
+    first, second = _bent(limbs, offsets, now, world, positions)
     return _written(limbs, rotations, world, girdle, first, second, aim)
 
 
 def arms(
-    skeleton, rotations: Tensor, trans: Tensor, places: Tensor, turns: Tensor, weight=None, posed=None
+    skeleton, rotations: Tensor, trans: Tensor, positions: Tensor, turns: Tensor, weight=None, posed=None
 ) -> Tensor:
-    """``reached`` for ARMS: left and right wrist at the controllers' ``places`` (..., 2, 3), rotated as ``turns``."""
-    return reached(skeleton, ARMS, rotations, trans, places, turns, weight, posed)
+    """``reached`` for ARMS: left and right wrist at the controllers' ``positions`` (..., 2, 3), rotated as ``turns``."""
+    return reached(skeleton, ARMS, rotations, trans, positions, turns, weight, posed)
 
 
 def legs(
-    skeleton, rotations: Tensor, trans: Tensor, places: Tensor, turns=None, weight=None, posed=None
+    skeleton, rotations: Tensor, trans: Tensor, positions: Tensor, turns=None, weight=None, posed=None
 ) -> Tensor:
-    """``reached`` for LEGS: left and right ankle at ``places`` (..., 2, 3); feet keep their world rotation if None."""
-    return reached(skeleton, LEGS, rotations, trans, places, turns, weight, posed)
+    """``reached`` for LEGS: left and right ankle at ``positions`` (..., 2, 3); feet keep their world rotation if None."""
+    return reached(skeleton, LEGS, rotations, trans, positions, turns, weight, posed)
 
 
 def reach(skeleton: Skeleton, limbs: Limbs) -> Tensor:
@@ -99,10 +99,10 @@ def _between(start: Tensor, stop: Tensor, share: Tensor) -> Tensor:
     return start @ roma.rotvec_to_rotmat(share[..., None] * vector)
 
 
-def _help(skeleton: Skeleton, limbs: Limbs, now: Tensor, places: Tensor) -> Tensor:
+def _help(skeleton: Skeleton, limbs: Limbs, now: Tensor, positions: Tensor) -> Tensor:
     """World turns (..., 2, 3) of the girdles, as rotation vectors, that bring the roots within reach; zero where they are."""
     centre, root = now[..., list(limbs.girdle), :], now[..., list(limbs.root), :]
-    arm, to = root - centre, places - centre
+    arm, to = root - centre, positions - centre
     short, far = arm.norm(dim=-1), to.norm(dim=-1).clamp(min=1e-6)
     longest = reach(skeleton, limbs).to(now)
     axis = torch.linalg.cross(arm, to)
@@ -123,14 +123,14 @@ def _carried(limbs: Limbs, now: Tensor, world: Tensor, turn: Tensor) -> tuple[Te
     return now, world
 
 
-def _bent(limbs: Limbs, offsets: Tensor, now: Tensor, world: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """World rotations (..., 2, 3, 3) of the bones above and below the hinges that bring the ends to ``places``."""
+def _bent(limbs: Limbs, offsets: Tensor, now: Tensor, world: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """World rotations (..., 2, 3, 3) of the bones above and below the hinges that bring the ends to ``positions``."""
     root, hinge, end = (now[..., list(joints), :] for joints in limbs[1:4])
     a, b = (offsets[list(joints)].norm(dim=-1) for joints in (limbs.hinge, limbs.end))
     upper = world[..., list(limbs.root), :, :]
     line = normalize(end - root, dim=-1, eps=1e-6)
     pole = _pole(hinge - root, line, upper @ line.new_tensor(limbs.pole))
-    to = places - root
+    to = positions - root
     far = to.norm(dim=-1)
     aim = torch.where(far[..., None] > 1e-6, normalize(to, dim=-1, eps=1e-9), line)
     swing = _shortest(line, aim)

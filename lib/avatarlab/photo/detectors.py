@@ -28,13 +28,13 @@ def hand(rgb: np.ndarray) -> np.ndarray | None:
     return runner().hand(rgb)
 
 
-def in_crop(detect, rgb: np.ndarray, centre: np.ndarray, side: float, wanted: int) -> np.ndarray | None:
-    """Run ``detect`` on a square crop (``side`` px around ``centre``) scaled to ``wanted`` px; points in photo px."""
+def in_crop(detect, rgb: np.ndarray, centre: np.ndarray, side: float, expected: int) -> np.ndarray | None:
+    """Run ``detect`` on a square crop (``side`` px around ``centre``) scaled to ``expected`` px; points in photo px."""
     corner = np.asarray(centre[:2], float) - side / 2
-    scale = wanted / side
+    scale = expected / side
     shift = np.float64([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    crop = cv2.warpAffine(rgb, shift, (wanted, wanted), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(rgb, shift, (expected, expected), flags=how, borderMode=cv2.BORDER_REPLICATE)
     points = detect(crop)
     if points is None:
         return None

@@ -87,11 +87,11 @@ def _feet_cut(parts: np.ndarray, keypoints: np.ndarray) -> bool:
     return bool(np.isin(parts[-1], body_parts.LEGS).any())
 
 
-def of_view(view: str, wanted: str, yaw_deg: float) -> list[Finding]:
+def of_view(view: str, view_hint: str, yaw_deg: float) -> list[Finding]:
     """Return how the view differs from the wanted one (front, side or auto)."""
-    if wanted == "side":
+    if view_hint == "side":
         return [] if views.view_of(yaw_deg) == "side" else [finding("not_profile", yaw=abs(yaw_deg))]
-    if wanted == "front" and views.view_of(yaw_deg) == "side":
+    if view_hint == "front" and views.view_of(yaw_deg) == "side":
         return [finding("profile_not_front", yaw=abs(yaw_deg))]
     if view == "front" and abs(yaw_deg) > views.BEHIND_DEG:
         return [finding("seen_from_behind")]

@@ -74,9 +74,9 @@ def check_files(network: str, folder: Path, source: str, remedy: str) -> None:
 
     ``source`` names in the error whose files these are; ``remedy`` says what to do.
     """
-    for name, wanted in FILES[network].items():
+    for name, expected in FILES[network].items():
         path = folder / name
         found = sha256(path) if path.is_file() else None
-        if found != wanted:
-            what = f"has sha256 {found[:12]}, expected {wanted[:12]}" if found else "is missing"
+        if found != expected:
+            what = f"has sha256 {found[:12]}, expected {expected[:12]}" if found else "is missing"
             raise InputError(f"{source}: {name} {what}; {remedy}")

@@ -28,16 +28,16 @@ def observe(photo: Photo, view: str = "auto") -> Observation:
     return _described(photo, view, everybody[0], len(everybody))
 
 
-def _described(photo: Photo, wanted: str, pose: Pose, count: int) -> Observation:
+def _described(photo: Photo, view_hint: str, pose: Pose, count: int) -> Observation:
     """Return the Observation of the chosen person."""
     yaw = views.yaw(pose.keypoints, pose.world)
-    view = views.view_of(yaw) if wanted == "auto" else wanted
+    view = views.view_of(yaw) if view_hint == "auto" else view_hint
     mask = matting.refine(photo.rgb, pose.confidence, pose.keypoints)
     parts = body_parts.part_map(mask, pose.keypoints, view)
     face = find_face(photo.rgb, pose)
     colour = skin.sample(photo.rgb, face) if face is not None else None
     found = [findings.finding("several_people", count=count)] if count > 1 else []
-    found += findings.of_frame(mask, parts, pose.keypoints) + findings.of_view(view, wanted, yaw)
+    found += findings.of_frame(mask, parts, pose.keypoints) + findings.of_view(view, view_hint, yaw)
     found += findings.of_pose(mask, pose.keypoints, pose.world, view)
     found += findings.of_quality(mask, pose.keypoints, pose.confidence)
     found += _of_face(view, face is not None, colour is not None)

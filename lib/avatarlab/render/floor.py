@@ -27,10 +27,10 @@ _DARKEST = 0.7
 
 def floor(camera: Camera, vertices: Tensor | None = None, faces: Tensor | None = None) -> Tensor:
     """Picture (H, W, 3) sRGB 0..1 of the floor and the wall behind it, dark under a mesh (V, 3) m, (F, 3) if given."""
-    places, seen, away = _seen(camera)
-    light, wall = _squares(places), to_linear(torch.tensor(WALL))
+    positions, seen, away = _seen(camera)
+    light, wall = _squares(positions), to_linear(torch.tensor(WALL))
     if vertices is not None:
-        light = light * (1 - _dark(places, vertices, faces))[..., None]
+        light = light * (1 - _dark(positions, vertices, faces))[..., None]
     near = ((FADE_M[1] - away) / (FADE_M[1] - FADE_M[0])).clamp(0, 1)
     share = torch.where(seen, near, 0.0)[..., None]
     return to_srgb(wall + share * (light - wall))
@@ -45,9 +45,9 @@ def _seen(camera: Camera) -> tuple[Tensor, Tensor, Tensor]:
     return eye[[0, 2]] + away[..., None] * rays[..., [0, 2]], seen & (away > 0), away
 
 
-def _squares(places: Tensor) -> Tensor:
+def _squares(positions: Tensor) -> Tensor:
     """Linear light (H, W, 3) of the squares at places (H, W, 2), each pixel the mean over its own box."""
-    at = places / SQUARE_M
+    at = positions / SQUARE_M
     width = torch.zeros_like(at)
     for axis in (0, 1):
         step = at.diff(dim=axis).abs()
@@ -60,7 +60,7 @@ def _squares(places: Tensor) -> Tensor:
     return light + share * (dark - light)
 
 
-def _dark(places: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
+def _dark(positions: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
     """How much (H, W), 0..1, of the light is missing at places (H, W, 2) under the mesh."""
     corners = vertices[faces]
     middle = corners.mean(1)
@@ -75,5 +75,5 @@ def _dark(places: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
         cells = torch.bincount(row * wide + column, amount, minlength=wide * deep).reshape(deep, wide)
         covered = torch.from_numpy(gaussian_filter(cells.numpy(), blur / _CELL_M)).float()
         light *= 1 - (strength * covered).clamp(0, _DARKEST)
-    grid = 2 * (places - low) / (torch.tensor([wide, deep]) * _CELL_M) - 1
+    grid = 2 * (positions - low) / (torch.tensor([wide, deep]) * _CELL_M) - 1
     return torch.nn.functional.grid_sample((1 - light)[None, None], grid[None], align_corners=False)[0, 0]

@@ -28,7 +28,7 @@ from avatarlab.service.openapi import body, describe, refusals
 from avatarlab.service.queues import Queue
 from avatarlab.service.results import Accepted, Avatar, Avatars
 from avatarlab.service.scratch import Scratch
-from avatarlab.service.settings import Settings, read
+from avatarlab.service.settings import ServiceSettings, read
 from avatarlab.service.ssrf import origins
 from avatarlab.service.storage import Storage, open_storage
 from avatarlab.service.uploads import reading
@@ -38,7 +38,7 @@ THREADS = 32
 """For the storage's blocking calls, of which one against a frozen server lasts half a minute."""
 OPEN = APIRouter(tags=["health"])
 CLOSED = APIRouter(dependencies=[Depends(Bearer())], responses=refusals(401))
-Opening = Callable[[], AbstractAsyncContextManager[tuple[Settings, Storage, Queue]]]
+Opening = Callable[[], AbstractAsyncContextManager[tuple[ServiceSettings, Storage, Queue]]]
 
 
 async def checked_id(id: Annotated[str, Path(description="UUID of the avatar")]) -> str:
@@ -46,7 +46,7 @@ async def checked_id(id: Annotated[str, Path(description="UUID of the avatar")])
     try:
         return job_id(id)
     except InputError as error:
-        raise http_errors.Refused(422, [http_errors.sentence(error, "id")]) from None
+        raise http_errors.HTTPRefusal(422, [http_errors.sentence(error, "id")]) from None
 
 
 Id = Annotated[str, Depends(checked_id)]
@@ -157,7 +157,7 @@ def build(opening: Opening) -> FastAPI:
     return app
 
 
-def furnish(app: FastAPI, settings: Settings, storage: Storage, queue: Queue) -> None:
+def furnish(app: FastAPI, settings: ServiceSettings, storage: Storage, queue: Queue) -> None:
     """Give ``app`` what its routes use; InputError where the settings let nobody in."""
     state = app.state
     state.tokens = tokens(settings)
@@ -170,7 +170,7 @@ def furnish(app: FastAPI, settings: Settings, storage: Storage, queue: Queue) ->
     state.probes = {"queue": Probe(queue.ready), "storage": Probe(lambda: asyncio.to_thread(storage.ready))}
 
 
-def create(settings: Settings, storage: Storage, queue: Queue) -> FastAPI:
+def create(settings: ServiceSettings, storage: Storage, queue: Queue) -> FastAPI:
     """The app over parts that are open already, and stay so."""
 
     @contextlib.asynccontextmanager
@@ -181,7 +181,7 @@ def create(settings: Settings, storage: Storage, queue: Queue) -> FastAPI:
 
 
 @contextlib.asynccontextmanager
-async def from_environment() -> AsyncIterator[tuple[Settings, Storage, Queue]]:
+async def from_environment() -> AsyncIterator[tuple[ServiceSettings, Storage, Queue]]:
     """The parts that the settings name."""
     from avatarlab.service.bull import BullQueue
 

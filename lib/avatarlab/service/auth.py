@@ -8,13 +8,13 @@ from fastapi.security import HTTPBearer
 
 from avatarlab.core.errors import InputError
 from avatarlab.service.http_errors import refused
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 MIN_TOKEN = 16
 _MAKE = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
-def tokens(settings: Settings) -> list[bytes]:
+def tokens(settings: ServiceSettings) -> list[bytes]:
     """The tokens that are let in; InputError where there is none or one is too short or not plain ASCII."""
     found = [one.strip() for one in settings.api_tokens.get_secret_value().split(",") if one.strip()]
     if not found:

@@ -19,9 +19,9 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.jobs import JOB_NAME, AvatarJob, Event, Progress, Ticket, Unavailable, read_job
+from avatarlab.service.jobs import JOB_NAME, AvatarJob, Event, JobProgress, Ticket, Unavailable, read_job
 from avatarlab.service.queues import FORGET_S, STATES
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 REMOVE: dict[str, Any] = {"removeOnComplete": {"age": 86_400, "count": 1000}, "removeOnFail": {"age": 1_209_600}}
 """How long the queue remembers (s): a day and 1000 jobs; failed ones two weeks."""
@@ -34,7 +34,7 @@ ANSWER_S = 5
 STATE_NAMES = {"prioritized": "waiting", "waiting-children": "waiting", "paused": "waiting"}
 
 
-def connection(settings: Settings, tries: int = PATIENCE) -> Redis:
+def connection(settings: ServiceSettings, tries: int = PATIENCE) -> Redis:
     """A client of its own for one queue or worker, which closes it: BullMQ's option ``connection``.
 
     InputError, without the URL in it, where REDIS_URL is none.
@@ -49,8 +49,8 @@ def connection(settings: Settings, tries: int = PATIENCE) -> Redis:
             retry=Retry(ExponentialBackoff(cap=1, base=0.05), tries),
         )
     except ValueError:
-        wanted = "redis://user:password@host:port/database, or rediss:// for TLS"
-        raise InputError(f"REDIS_URL: expected {wanted}; special characters in the password as %40.") from None
+        expected = "redis://user:password@host:port/database, or rediss:// for TLS"
+        raise InputError(f"REDIS_URL: expected {expected}; special characters in the password as %40.") from None
 
 
 @asynccontextmanager
@@ -82,7 +82,7 @@ class BullQueue:
     ``patient``: wait for a Redis that is away, as a worker in the middle of a job does.
     """
 
-    def __init__(self, settings: Settings, patient: bool = False):
+    def __init__(self, settings: ServiceSettings, patient: bool = False):
         self._client = connection(settings, PATIENCE if patient else HASTE)
         self._answer_s = None if patient else ANSWER_S
         self._name = settings.queue
@@ -155,7 +155,7 @@ def ticket(job: Job, state: str) -> Ticket:
         id=job.id,
         state=state,
         job=_if_right(read_job, job.data),
-        progress=_if_right(Progress.model_validate, job.progress),
+        progress=_if_right(JobProgress.model_validate, job.progress),
         reason=job.failedReason if state != "completed" else None,
         tries=job.attemptsStarted,
         seconds=took_ms / 1000 if state == "completed" and took_ms > 0 else None,

@@ -16,10 +16,10 @@ import bullmq
 from pydantic import ValidationError
 
 from avatarlab.service.bull import asked, connection, let_go
-from avatarlab.service.callbacks import Answer, Caller, delay_s
+from avatarlab.service.callbacks import CallbackResponse, Caller, delay_s
 from avatarlab.service.jobs import Event
 from avatarlab.service.logs import note, warn, warn_seldom
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 CONCURRENCY = 8
 """Calls at once: a receiver that hangs holds one for the time limit of a call."""
@@ -41,7 +41,7 @@ POLL_S, LAST_WORD_S = 0.05, 3.0
 class TryAgain(Exception):
     """A call that did not succeed; ``after_s``: not sooner, as its receiver asked."""
 
-    def __init__(self, answer: Answer):
+    def __init__(self, answer: CallbackResponse):
         super().__init__(answer.reason)
         self.after_s = answer.after_s or 0.0
 
@@ -55,7 +55,7 @@ def wait_ms(tries: int, error: BaseException, delays_s: Sequence[float]) -> int:
 class CallbackQueue:
     """Takes callbacks on (``announce``) and, once started, makes them; ValueError where the settings are wrong."""
 
-    def __init__(self, settings: Settings, caller: Caller | None = None):
+    def __init__(self, settings: ServiceSettings, caller: Caller | None = None):
         self.settings = settings
         self.caller = caller or Caller(settings)
         self.delays_s = [float(one) for one in settings.callback_delays_s.split(",")]
@@ -139,7 +139,7 @@ class CallbackQueue:
         later = await bullmq.Job.fromId(self.queue, key)
         return bool(later) and later.timestamp >= job.timestamp
 
-    async def _call(self, event: Event, url: str, host: str) -> Answer:
+    async def _call(self, event: Event, url: str, host: str) -> CallbackResponse:
         self.calling[host] += 1
         try:
             return await self.caller.call(event, url)

@@ -23,7 +23,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from avatarlab.core.errors import InputError
 from avatarlab.service import metrics, ssrf
 from avatarlab.service.jobs import Event
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 DELAYS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Waits between tries by Standard Webhooks: 5 s, 5 and 30 min, 2, 5, 10, 14, 20, 24 h; ten tries in 75.6 hours."""
@@ -41,7 +41,7 @@ DRAIN_S = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallbackResponse:
     """What a call came to: delivered; retry (``after_s``: not sooner); refused or gone: never again."""
 
     kind: Literal["delivered", "retry", "refused", "gone"]
@@ -96,16 +96,16 @@ def retry_after_s(value: str | None, now: datetime | None = None) -> float | Non
     return min(max(wait, 0.0), MAX_RETRY_AFTER_S)
 
 
-def judge(status: int, retry_after: str | None = None) -> Answer:
+def judge(status: int, retry_after: str | None = None) -> CallbackResponse:
     """What a status means: 2xx delivered, 3xx refused (no redirect is followed), 410 gone, else try again."""
     if 200 <= status < 300:
-        return Answer("delivered", status, "delivered")
+        return CallbackResponse("delivered", status, "delivered")
     if 300 <= status < 400:
-        return Answer("refused", status, f"the receiver answered {status}; redirects are not followed")
+        return CallbackResponse("refused", status, f"the receiver answered {status}; redirects are not followed")
     if status == 410:
-        return Answer("gone", status, "the receiver answered 410: it wants no more")
+        return CallbackResponse("gone", status, "the receiver answered 410: it wants no more")
     after = retry_after_s(retry_after) if status in THROTTLED else None
-    return Answer("retry", status, f"the receiver answered {status}", after)
+    return CallbackResponse("retry", status, f"the receiver answered {status}", after)
 
 
 class Caller:
@@ -116,7 +116,7 @@ class Caller:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ServiceSettings,
         backend: httpcore.AsyncNetworkBackend | None = None,
         context: ssl.SSLContext | None = None,
     ):
@@ -125,29 +125,29 @@ class Caller:
         backend = backend or ssrf.GuardedBackend(ssrf.origins(settings.callback_origins))
         self.client = ssrf.client(backend, settings.callback_limit_s, context)
 
-    async def call(self, event: Event, url: str) -> Answer:
+    async def call(self, event: Event, url: str) -> CallbackResponse:
         """Call once; never raises for what the receiver, the network or the URL does."""
         answer = await self._answer(event, url)
         metrics.CALLBACKS.labels({"retry": "retried"}.get(answer.kind, answer.kind)).inc()
         return answer
 
-    async def _answer(self, event: Event, url: str) -> Answer:
+    async def _answer(self, event: Event, url: str) -> CallbackResponse:
         if not self.signers:
-            return Answer("retry", None, "WEBHOOK_SECRET is not set; nothing is sent unsigned")
+            return CallbackResponse("retry", None, "WEBHOOK_SECRET is not set; nothing is sent unsigned")
         try:
             where, body = ssrf.read_url(url, self.settings), body_of(event)
             async with asyncio.timeout(self.settings.callback_limit_s):
                 return await self._post(where, body, self._headers(event.key, body))
         except InputError as error:
-            return Answer("refused", None, str(error))
+            return CallbackResponse("refused", None, str(error))
         except TimeoutError:
-            return Answer("retry", None, f"no answer within {self.settings.callback_limit_s:g} s")
+            return CallbackResponse("retry", None, f"no answer within {self.settings.callback_limit_s:g} s")
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             secure = isinstance(error.__context__, ssl.SSLError)
             why = "its certificate is not accepted" if secure else "no connection"
-            return Answer("retry", None, f"the receiver cannot be reached ({why})")
+            return CallbackResponse("retry", None, f"the receiver cannot be reached ({why})")
         except Exception as error:
-            return Answer("retry", None, f"the call broke off ({type(error).__name__})")
+            return CallbackResponse("retry", None, f"the call broke off ({type(error).__name__})")
 
     def _headers(self, key: str, body: bytes) -> dict[str, str]:
         now = datetime.now(UTC)
@@ -160,7 +160,7 @@ class Caller:
             "webhook-signature": " ".join(one.sign(key, now, body.decode()) for one in self.signers),
         }
 
-    async def _post(self, url: httpx.URL, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _post(self, url: httpx.URL, body: bytes, headers: dict[str, str]) -> CallbackResponse:
         quick = AsyncRetrying(
             stop=stop_after_attempt(QUICK_TRIES),
             wait=wait_fixed(QUICK_WAIT_S),

@@ -21,9 +21,9 @@ from pydantic import SecretStr, TypeAdapter
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import THREADS
-from avatarlab.service.jobs import Progress
-from avatarlab.service.messages import ChildDied, Made, MemoryLimit, Order, StartFailed, TimeLimit
-from avatarlab.service.settings import Settings
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts, ChildDied, MemoryLimit, Order, StartFailed, TimeLimit
+from avatarlab.service.settings import ServiceSettings
 
 START_LIMIT_S = 120.0
 """Longest that a child may load; some seconds on a quiet machine."""
@@ -31,20 +31,20 @@ WATCH_S = 0.1
 LINE_BYTES, WORDS = 1_000_000, 10_000
 """Longest line, and most of them that nobody has heard yet: a child that says more has lost its mind."""
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Made)
+_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Artifacts)
 
 
 class Making(Protocol):
     """What a child loads: something that makes."""
 
-    def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+    def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """Fill ``order.out``; InputError where the photo or the job cannot be used."""
 
 
 class _Life:
     """One process from its start to its end: what it says arrives in ``said``, None last."""
 
-    def __init__(self, place: str, settings: Settings):
+    def __init__(self, place: str, settings: ServiceSettings):
         """Start the process. Linux ends it with the *thread* that did, so this runs in the loop's own, not in a pool's."""
         self._socket, theirs = socket.socketpair()
         with theirs:
@@ -100,7 +100,7 @@ class _Life:
 
 def _environment() -> dict[str, str]:
     """Ours, with one thread for maths and without secrets: the child decodes strangers' files and needs no keys."""
-    fields = [field for field in Settings.model_fields.values() if isinstance(field.default, SecretStr)]
+    fields = [field for field in ServiceSettings.model_fields.values() if isinstance(field.default, SecretStr)]
     secret = {name for field in fields for name in field.validation_alias.choices}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in secret}
     return kept | dict.fromkeys(THREADS, "1")
@@ -113,7 +113,7 @@ class Child:
     there by name, so the parent need not import what it imports.
     """
 
-    def __init__(self, load: Callable[[Settings], Making], settings: Settings):
+    def __init__(self, load: Callable[[ServiceSettings], Making], settings: ServiceSettings):
         self._place, self._settings = _place(load), settings
         self._turn, self._life, self._starting, self._closed = asyncio.Lock(), None, None, False
         self._listening: set[asyncio.Task] = set()
@@ -167,7 +167,7 @@ class Child:
             self._starting = asyncio.create_task(self._begin())
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+    async def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """Have ``order`` made; ``tell`` hears how far it is.
 
         InputError: the photo or the job cannot be used. ChildDied: the process ended over it, TimeLimit and MemoryLimit:
@@ -190,12 +190,12 @@ class Child:
                 if not life.alive:
                     self._again()
 
-    async def _answer(self, life: _Life, order: Order, tell) -> Made:
+    async def _answer(self, life: _Life, order: Order, tell) -> Artifacts:
         life.give(order)
         while word := await life.said.get():
             match word:
                 case {"progress": {**far}}:
-                    tell(Progress(**far))
+                    tell(JobProgress(**far))
                 case {"made": {**made}}:
                     return _MADE.validate_python(made)
                 case {"refused": str(reason)}:
@@ -236,7 +236,7 @@ def _place(load: Any) -> str:
 class Children:
     """``settings.children`` of them; an order goes to one that is free."""
 
-    def __init__(self, load: Callable[[Settings], Making], settings: Settings):
+    def __init__(self, load: Callable[[ServiceSettings], Making], settings: ServiceSettings):
         self.all = [Child(load, settings) for _ in range(settings.children)]
         self._free: asyncio.Queue[Child] = asyncio.Queue()
         for child in self.all:
@@ -256,7 +256,7 @@ class Children:
         """Wait until all are loaded; StartFailed says why one cannot be."""
         await asyncio.gather(*(child.start() for child in self.all))
 
-    async def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+    async def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """As ``Child.make``, by the first that is free."""
         child = await self._free.get()
         try:

@@ -20,12 +20,12 @@ from pydantic import TypeAdapter
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import one_line
-from avatarlab.service.jobs import Progress
-from avatarlab.service.messages import Made, Order
-from avatarlab.service.settings import Settings
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.settings import ServiceSettings
 
 PR_SET_PDEATHSIG = 1
-_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Made)
+_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Artifacts)
 
 
 def serve(pipe: socket.socket, parent: int) -> None:
@@ -33,7 +33,7 @@ def serve(pipe: socket.socket, parent: int) -> None:
     _bound(parent)
     lines = pipe.makefile("rwb")
     first = json.loads(lines.readline())
-    settings, sys.path[:] = Settings.model_construct(**first["settings"]), first["path"]
+    settings, sys.path[:] = ServiceSettings.model_construct(**first["settings"]), first["path"]
     _limited(settings.memory_limit_mb)
 
     def say(**word) -> None:
@@ -79,7 +79,7 @@ def _limited(memory_mb: int) -> None:
 
 def _answer(maker, order: Order, say: Callable[..., None]) -> None:
     try:
-        made = maker.make(order, lambda far: say(progress=Progress.model_dump(far)))
+        made = maker.make(order, lambda far: say(progress=JobProgress.model_dump(far)))
         say(made=_MADE.dump_python(made, mode="json"))
     except InputError as error:
         say(refused=str(error))

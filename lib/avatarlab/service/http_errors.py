@@ -39,7 +39,7 @@ class Faults(BaseModel):
     id: str | None = Field(None, description="under which the same request may be sent again, of a 503 to a POST")
 
 
-class Refused(Exception):
+class HTTPRefusal(Exception):
     """An answer other than success."""
 
     def __init__(
@@ -49,19 +49,19 @@ class Refused(Exception):
         self.status, self.faults, self.headers, self.id = status, faults, headers or {}, id
 
 
-def refused(status: int, message: str, field: str | None = None, **headers: object) -> Refused:
+def refused(status: int, message: str, field: str | None = None, **headers: object) -> HTTPRefusal:
     """A refusal of one fault; ``Retry_After=5`` becomes that header."""
     named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
-    return Refused(status, [Fault(field=field, message=plain(message))], named)
+    return HTTPRefusal(status, [Fault(field=field, message=plain(message))], named)
 
 
-def away(fault: Unavailable, id: str | None = None) -> Refused:
+def away(fault: Unavailable, id: str | None = None) -> HTTPRefusal:
     """The refusal while queue or storage is away; what exactly is in the log, not in the answer."""
     warn("api.unavailable", text=fault)
     message = "The queue or the storage cannot be reached now; try again."
     if id:
         message = f"The queue or the storage cannot be reached now; send the same again with id={id}."
-    return Refused(503, [Fault(message=message)], {"Retry-After": str(RETRY_S)}, id)
+    return HTTPRefusal(503, [Fault(message=message)], {"Retry-After": str(RETRY_S)}, id)
 
 
 def plain(text: str) -> str:
@@ -87,7 +87,7 @@ def sentence(error: InputError, field: str | None = None) -> Fault:
 
 def install(app: FastAPI) -> None:
     """Make ``app`` refuse in the one form, whoever raises."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPRefusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(InputError, _unfit)
@@ -101,7 +101,7 @@ def answer(status: int, faults: Iterable[Fault], headers=None, id: str | None = 
     return JSONResponse(body, status, dict(headers or {}))
 
 
-async def _refused(request: Request, fault: Refused) -> JSONResponse:
+async def _refused(request: Request, fault: HTTPRefusal) -> JSONResponse:
     return answer(fault.status, fault.faults, fault.headers, fault.id)
 
 

@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 from avatarlab.core.errors import InputError
 from avatarlab.service import metrics
 from avatarlab.service.bull import OPTIONS, REMOVE, connection, let_go
-from avatarlab.service.jobs import Progress
+from avatarlab.service.jobs import JobProgress
 from avatarlab.service.logs import note, warn, warn_seldom
 from avatarlab.service.processing import Processor, surroundings
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 WAIT_MS, LONGEST_WAIT_MS = 2000, 60_000
 GIVE_UP_WAITS = 3 * 86_400_000 // LONGEST_WAIT_MS
@@ -34,7 +34,7 @@ POLL_S, LAST_WORD_S = 0.05, 3.0
 """At the end: how long Redis may take to note that a job is done; if not, another worker finds it done."""
 
 
-def options(settings: Settings) -> dict:
+def options(settings: ServiceSettings) -> dict:
     """BullMQ's options of a worker (ms, but for drainDelay in s); locks are renewed every sixth of their life."""
     return {
         "connection": connection(settings),
@@ -50,14 +50,14 @@ def options(settings: Settings) -> dict:
     }
 
 
-class Refused(bullmq.UnrecoverableError):
+class JobRefused(bullmq.UnrecoverableError):
     """A job that never will be, counted where it was refused."""
 
 
-class Desk:
+class JobConsumer:
     """Takes jobs until told to stop; ``on_failed(job)`` hears of those that failed for good."""
 
-    def __init__(self, settings: Settings, processor: Processor, on_failed: Callable[[bullmq.Job], None]):
+    def __init__(self, settings: ServiceSettings, processor: Processor, on_failed: Callable[[bullmq.Job], None]):
         self._settings, self._processor, self._on_failed = settings, processor, on_failed
         self._worker: bullmq.Worker | None = None
         self._running: asyncio.Task | None = None
@@ -95,7 +95,7 @@ class Desk:
         self.busy = True
         note("job.taken", job=job.id, run=job.attemptsStarted, stalls=job.stalledCounter)
 
-        async def tell(progress: Progress) -> None:
+        async def tell(progress: JobProgress) -> None:
             await job.updateProgress(progress.model_dump())
 
         try:
@@ -105,7 +105,7 @@ class Desk:
                 job.opts["removeOnComplete"] = True
             return summary
         except InputError as error:
-            raise Refused(str(error)) from None
+            raise JobRefused(str(error)) from None
         except Exception as error:
             if not _surroundings(error) or _waits(job) > GIVE_UP_WAITS:
                 raise
@@ -122,7 +122,7 @@ class Desk:
 
     def _failed(self, job: bullmq.Job, error: Exception) -> None:
         if isinstance(error, bullmq.UnrecoverableError) or job.attemptsMade >= (job.opts.get("attempts") or 1):
-            if not isinstance(error, Refused):
+            if not isinstance(error, JobRefused):
                 metrics.JOBS.labels("failed").inc()
             warn("job.failed", job=job.id, kind=type(error).__name__)
             self._on_failed(job)

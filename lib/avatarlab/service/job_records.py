@@ -23,7 +23,7 @@ class Callback(BaseModel):
     over: str | None = None
 
 
-class Record(BaseModel):
+class JobRecord(BaseModel):
     """All that is kept of a job; times in seconds since 1970. Of a deleted one no more than that it was."""
 
     id: str
@@ -46,11 +46,11 @@ class Records:
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[JobRecord]:
         """Records of former runs; those deleted long ago go, those nobody can read are left alone."""
         for path in sorted(self._folder.glob("*.json")):
             try:
-                record = Record.model_validate_json(path.read_bytes())
+                record = JobRecord.model_validate_json(path.read_bytes())
             except (ValidationError, OSError):
                 warn("record.unreadable", file=path.name)
                 continue
@@ -59,7 +59,7 @@ class Records:
             elif record.id == path.stem:
                 yield record
 
-    def write(self, record: Record) -> None:
+    def write(self, record: JobRecord) -> None:
         """Replace a job's record; ``Unavailable`` where the disk is full."""
         with _written(), whole(self._folder / f"{record.id}.json") as part:
             part.write_text(record.model_dump_json(), encoding="utf-8")

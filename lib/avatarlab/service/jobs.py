@@ -186,7 +186,7 @@ def _fault(one) -> tuple[str, str]:
     return field, f"{words[:1].lower()}{words[1:].rstrip('.')} (got {repr(one['input'])[:MAX_SHOWN]})"
 
 
-class Progress(BaseModel):
+class JobProgress(BaseModel):
     """How far a job is: what is being done, and percent of the whole."""
 
     stage: Literal["download", "load", "observe", "fit", "measure", "export", "upload"]
@@ -251,7 +251,7 @@ class Ticket(BaseModel):
     id: str
     state: State
     job: AvatarJob | None = None
-    progress: Progress | None = None
+    progress: JobProgress | None = None
     reason: str | None = Field(None, description="why it failed, or why it is tried again")
     tries: int = 0
     seconds: float | None = Field(None, description="from being taken up to the manifest, of a completed job")

@@ -36,14 +36,14 @@ from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.making import Maker
 from avatarlab.service.messages import StartFailed
 from avatarlab.service.results import stream
-from avatarlab.service.settings import Settings, read
+from avatarlab.service.settings import ServiceSettings, read
 from avatarlab.service.storage import FolderStorage
 
 HOST = "127.0.0.1"
 BODY_REMEDY = " The published open body is used where AVATAR_BODY_FILE is not set."
 CLOSE_S = 3
 """Longest wait for open connections at the end (s)."""
-Load = Callable[[Settings], Making]
+Load = Callable[[ServiceSettings], Making]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def app_of(settings: Settings, storage: FolderStorage, queue: LocalQueue) -> FastAPI:
+def app_of(settings: ServiceSettings, storage: FolderStorage, queue: LocalQueue) -> FastAPI:
     """The API, with the storage's signed links, for browsers that came to 127.0.0.1 and to no other name.
 
     A page elsewhere whose name is made to point here (DNS rebinding) sends its own name as Host, and is refused.
@@ -99,7 +99,7 @@ def app_of(settings: Settings, storage: FolderStorage, queue: LocalQueue) -> Fas
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, settings: Settings, links: str, load: Load) -> AsyncIterator[FastAPI]:
+async def running(folder: Path, settings: ServiceSettings, links: str, load: Load) -> AsyncIterator[FastAPI]:
     """The service over ``folder``, its models loaded and its jobs taken up; ends within seconds, losing none."""
     storage = FolderStorage(folder, settings.api_base_url, links)
     children = Children(load, settings)
@@ -131,7 +131,7 @@ async def serve(
             await Server(config, lambda: listening(address)).serve([door])
 
 
-def local_settings(port: int, token: str) -> Settings:
+def local_settings(port: int, token: str) -> ServiceSettings:
     """The settings of the environment where they matter here; where one reaches it, and by which token, is ours."""
     given = read()
     own = {"api_base_url": f"http://{HOST}:{port}", "api_tokens": SecretStr(token)}

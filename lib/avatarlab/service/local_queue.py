@@ -13,12 +13,12 @@ from avatarlab.core.errors import InputError
 from avatarlab.service import metrics
 from avatarlab.service.callbacks import Caller, delay_s
 from avatarlab.service.child import Children
-from avatarlab.service.job_records import Callback, Record, Records
-from avatarlab.service.jobs import AvatarJob, Event, Progress, State, Ticket, Unavailable
+from avatarlab.service.job_records import Callback, JobRecord, Records
+from avatarlab.service.jobs import AvatarJob, Event, JobProgress, State, Ticket, Unavailable
 from avatarlab.service.logs import note, warn
 from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.queues import STATES
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import Storage
 
 TRIES = 3
@@ -32,13 +32,13 @@ IDLE_S = 600.0
 class LocalQueue:
     """``queues.Queue`` in a folder of one process; ``start`` begins to work with ``children``, ``close`` ends it."""
 
-    def __init__(self, folder: Path, settings: Settings, storage: Storage, children: Children):
+    def __init__(self, folder: Path, settings: ServiceSettings, storage: Storage, children: Children):
         self._files, self._count = Records(folder), settings.children
         self._write = self._files.write
         self._caller = Caller(settings)
         self._delays_s = [float(one) for one in settings.callback_delays_s.split(",")]
         self._processor = Processor(settings, storage, children, self.announce, self.forgotten)
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, JobProgress] = {}
         self._tasks: list[asyncio.Task] = []
         self._running: set[str] = set()
         self._closing = False
@@ -49,7 +49,7 @@ class LocalQueue:
         """Put a job into the queue; False where one of that id is known, deleted or not."""
         if id in self._records:
             return False
-        record = Record(id=id, job=job, added=time.time())
+        record = JobRecord(id=id, job=job, added=time.time())
         self._write(record)
         self._records[id] = record
         self._wake.set()
@@ -72,13 +72,13 @@ class LocalQueue:
 
     async def forget(self, id: str) -> bool:
         """Mark a job as deleted; True where it is being worked on."""
-        unknown = Record(id=id, job=None, state="completed", added=time.time())
+        unknown = JobRecord(id=id, job=None, state="completed", added=time.time())
         record = self._records.setdefault(id, unknown)
         record.deleted = record.deleted or time.time()
         self._bury(record)
         return id in self._running
 
-    def _bury(self, record: Record) -> None:
+    def _bury(self, record: JobRecord) -> None:
         if record.id not in self._running:
             record.job, record.reason, record.callbacks = None, None, []
         self._write(record)
@@ -109,13 +109,13 @@ class LocalQueue:
         work = [self._work() for _ in range(self._count)]
         self._tasks = [asyncio.create_task(one) for one in (*work, self._call())]
 
-    async def _buried(self, record: Record) -> None:
+    async def _buried(self, record: JobRecord) -> None:
         """Remove what a former run left of a job that was deleted in its hands."""
         with contextlib.suppress(Unavailable):
             await self._processor.process(record.id, record.job.model_dump(mode="json"), self._tell(record.id))
             self._bury(record)
 
-    async def _taken_up(self, record: Record) -> None:
+    async def _taken_up(self, record: JobRecord) -> None:
         note("job.again", job=record.id, run=record.tries)
         if record.tries < TRIES:
             record.state = "waiting"
@@ -144,7 +144,7 @@ class LocalQueue:
             else:
                 await self._pause(self._due("waiting", "delayed"))
 
-    def _next(self) -> Record | None:
+    def _next(self) -> JobRecord | None:
         now = time.time()
         ready = [one for one in self._records.values() if _open(one) and one.due <= now]
         return min(ready, key=lambda one: one.added, default=None)
@@ -159,7 +159,7 @@ class LocalQueue:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(0.01, wait_s))
 
-    async def _one(self, record: Record) -> None:
+    async def _one(self, record: JobRecord) -> None:
         """One try of a job, whose end is noted even where noting it fails at first."""
         self._running.add(record.id)
         record.state, record.tries = "active", record.tries + 1
@@ -179,7 +179,7 @@ class LocalQueue:
             with contextlib.suppress(Unavailable):
                 self._bury(record)
 
-    async def _try(self, record: Record) -> None:
+    async def _try(self, record: JobRecord) -> None:
         """The try is written down before it begins, for the job that takes this process with it."""
         started = time.monotonic()
         try:
@@ -198,7 +198,7 @@ class LocalQueue:
                 await self._again_or_fail(record, reason)
 
     def _tell(self, id: str):
-        async def tell(progress: Progress) -> None:
+        async def tell(progress: JobProgress) -> None:
             before = self._progress.get(id)
             if not before or before.stage != progress.stage:
                 note("job.progress", job=id, stage=progress.stage, percent=progress.percent)
@@ -206,13 +206,13 @@ class LocalQueue:
 
         return tell
 
-    async def _again_or_fail(self, record: Record, reason: str) -> None:
+    async def _again_or_fail(self, record: JobRecord, reason: str) -> None:
         if record.tries >= TRIES:
             await self._fail(record, reason)
         else:
             self._again(record, reason, counted=True)
 
-    def _again(self, record: Record, reason: str, counted: bool) -> None:
+    def _again(self, record: JobRecord, reason: str, counted: bool) -> None:
         record.waits += 1
         record.tries -= not counted
         record.due = time.time() + min(LONGEST_WAIT_S, WAIT_S * 2 ** min(record.waits - 1, 10))
@@ -220,14 +220,14 @@ class LocalQueue:
         warn("job.retried", job=record.id, text=reason)
         self._to(record, "delayed", reason)
 
-    async def _fail(self, record: Record, reason: str) -> None:
+    async def _fail(self, record: JobRecord, reason: str) -> None:
         """The callback is put down first: whoever dies in between fails the job again."""
         await self._processor.failed(record.id, record.job.model_dump(mode="json"), reason)
         metrics.JOBS.labels("failed").inc()
         warn("job.failed", job=record.id, text=reason)
         self._to(record, "failed", reason)
 
-    def _to(self, record: Record, state: State, reason: str | None = None) -> None:
+    def _to(self, record: JobRecord, state: State, reason: str | None = None) -> None:
         record.state, record.reason = state, reason
         self._write(record)
 
@@ -240,10 +240,10 @@ class LocalQueue:
                     await self._called(record, one)
             await self._pause(one.due for _, one in self._callbacks())
 
-    def _callbacks(self) -> Iterator[tuple[Record, Callback]]:
+    def _callbacks(self) -> Iterator[tuple[JobRecord, Callback]]:
         return ((record, one) for record in self._records.values() for one in record.callbacks if not one.over)
 
-    async def _called(self, record: Record, one: Callback) -> None:
+    async def _called(self, record: JobRecord, one: Callback) -> None:
         answer = await self._caller.call(one.event, one.url)
         one.tries += 1
         wait_s = delay_s(one.tries, self._delays_s) if answer.kind == "retry" else None
@@ -257,5 +257,5 @@ class LocalQueue:
                 self._write(record)
 
 
-def _open(record: Record) -> bool:
+def _open(record: JobRecord) -> bool:
     return record.state in ("waiting", "delayed") and not record.deleted

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from avatarlab.service.jobs import Progress
-from avatarlab.service.messages import Made, Order
-from avatarlab.service.settings import Settings
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.settings import ServiceSettings
 
 
 class Maker:
@@ -14,12 +14,12 @@ class Maker:
         self._chain = chain
 
     @classmethod
-    def load(cls, settings: Settings) -> "Maker":
+    def load(cls, settings: ServiceSettings) -> "Maker":
         """Load body, networks and weights (seconds); InputError names what is missing and the remedy."""
-        from avatarlab.service.pipeline import Chain
+        from avatarlab.service.pipeline import Pipeline
 
-        return cls(Chain.load(settings))
+        return cls(Pipeline.load(settings))
 
-    def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+    def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """Fill ``order.out``, telling how far it is; InputError where the photos or the job cannot be used."""
         return self._chain.make(order, tell)

@@ -26,7 +26,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Made:
+class Artifacts:
     """What lies in ``out``: files (name -> content type), why it is a placeholder if it is, and how long each stage took (s).
 
     ``made_by``: version of avatarlab, sha256 of the body file, form of weights.

@@ -95,11 +95,11 @@ class Limited:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        body = _Body(scope, receive, send)
+        body = _RequestBody(scope, receive, send)
         await self.app(scope, body.receive, body.send)
 
 
-class _Body:
+class _RequestBody:
     """The body of one request, and what is still to come of it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send):

@@ -11,9 +11,9 @@ from avatarlab import __version__, export
 from avatarlab.export import bundle
 from avatarlab.fit.estimator import posterior_update
 from avatarlab.photo import detectors
-from avatarlab.service.jobs import Progress
-from avatarlab.service.messages import Made, Order
-from avatarlab.service.settings import Settings
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.settings import ServiceSettings
 
 WEIGHTS = "pretrained"
 TYPES = {
@@ -28,14 +28,14 @@ PERCENT = {"observe": (10, 25), "fit": (25, 75), "measure": (80, 85), "export": 
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Pipeline:
     """What is loaded once: settings, and the models of every avatar."""
 
-    settings: Settings
+    settings: ServiceSettings
     models: bundle.Models
 
     @classmethod
-    def load(cls, settings: Settings) -> "Chain":
+    def load(cls, settings: ServiceSettings) -> "Pipeline":
         """Load everything that the first order would otherwise wait for."""
         matplotlib.use("Agg")
         if settings.gltfpack_path:
@@ -55,7 +55,7 @@ class Chain:
             "regressor": self.settings.regressor,
         }  # fmt: skip
 
-    def make(self, order: Order, tell: Callable[[Progress], None]) -> Made:
+    def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """See ``Maker.make``."""
         job = order.job
         wishes = bundle.Wishes(
@@ -64,11 +64,11 @@ class Chain:
         )  # fmt: skip
         made = bundle.make(
             order.out, job.subject, order.photos, job.facts, self.models, wishes,
-            lambda stage, share: tell(Progress(stage=stage, percent=_percent(stage, share))),
+            lambda stage, share: tell(JobProgress(stage=stage, percent=_percent(stage, share))),
         )  # fmt: skip
-        tell(Progress(stage="export", percent=_percent("export", 1)))
+        tell(JobProgress(stage="export", percent=_percent("export", 1)))
         quality = made.person.result.quality
-        return Made(
+        return Artifacts(
             files={name: TYPES[os.path.splitext(name)[1]] for name in made.files},
             placeholder=quality.placeholder,
             reasons=list(quality.reasons) if quality.placeholder else [],

@@ -25,21 +25,21 @@ from avatarlab.service.jobs import (
     AvatarJob,
     Event,
     File,
+    JobProgress,
     Manifest,
-    Progress,
     Unavailable,
     job_id,
     read_job,
     result_key,
 )
 from avatarlab.service.logs import note, warn
-from avatarlab.service.messages import ChildDied, Made, Order, StartFailed
+from avatarlab.service.messages import Artifacts, ChildDied, Order, StartFailed
 from avatarlab.service.scratch import Scratch
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.ssrf import read_url
 from avatarlab.service.storage.interface import Storage
 
-Tell = Callable[[Progress], Awaitable[None]]
+Tell = Callable[[JobProgress], Awaitable[None]]
 UPLOADED_PERCENT, UPLOAD_PERCENT = 100, 95
 LAST_WORD_S = 1.0
 MAX_REASON = 1000
@@ -58,7 +58,7 @@ class Processor:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ServiceSettings,
         storage: Storage,
         children: Children,
         announce: Callable[[Event, str], Awaitable[None]],
@@ -117,10 +117,10 @@ class Processor:
     ) -> tuple[Manifest | None, dict[str, float]]:
         """Do the work; the manifest is None where the job was deleted meanwhile."""
         order = self._order(job, folder)
-        latest(Progress(stage="download", percent=0))
+        latest(JobProgress(stage="download", percent=0))
         download_s = await _timed(self._download(job, order))
         made = await self._make(order, latest)
-        latest(Progress(stage="upload", percent=UPLOAD_PERCENT))
+        latest(JobProgress(stage="upload", percent=UPLOAD_PERCENT))
         seconds = {"download": download_s, **made.seconds}
         if await self._forgotten(id):
             return None, seconds
@@ -133,7 +133,7 @@ class Processor:
         facts = {name: getattr(made, name) for name in ("placeholder", "reasons", "warnings", "made_by")}
         manifest = Manifest(id=id, job=job, files=files, **facts)
         await asyncio.to_thread(self._storage.write, result_key(id, MANIFEST), manifest.data(), "application/json")
-        latest(Progress(stage="upload", percent=UPLOADED_PERCENT))
+        latest(JobProgress(stage="upload", percent=UPLOADED_PERCENT))
         for stage, spent_s in seconds.items():
             metrics.STAGE_SECONDS.labels(stage).observe(spent_s)
         return (None if await self._forgotten(id) else manifest), seconds
@@ -157,7 +157,7 @@ class Processor:
         for view, key in job.photo_keys.items():
             await asyncio.to_thread(self._storage.fetch, key, order.photos[view], limit_bytes)
 
-    async def _make(self, order: Order, latest: "_Latest") -> Made:
+    async def _make(self, order: Order, latest: "_Latest") -> Artifacts:
         try:
             return await self._children.make(order, latest)
         except ChildDied as death:
@@ -271,7 +271,7 @@ async def _timed(work: Awaitable[None]) -> float:
     return time.monotonic() - started
 
 
-def _described(out: Path, made: Made) -> dict[str, File]:
+def _described(out: Path, made: Artifacts) -> dict[str, File]:
     """Size, hash and type of each result; ValueError for a name or a link that would lead elsewhere."""
     files = {}
     for name, type in sorted(made.files.items()):
@@ -288,7 +288,7 @@ class _Latest:
         self._tell, self._next, self._percent = tell, None, -1
         self._task: asyncio.Task | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: JobProgress) -> None:
         if progress.percent < self._percent:
             return
         self._next, self._percent = progress, progress.percent

@@ -17,15 +17,15 @@ from avatarlab.service.jobs import (
     PHOTOS,
     AvatarJob,
     File,
+    JobProgress,
     Manifest,
-    Progress,
     State,
     Ticket,
     Unavailable,
     result_key,
 )
 from avatarlab.service.queues import Queue
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import Storage
 from avatarlab.service.uploads import Asked, same
 
@@ -47,7 +47,7 @@ class Avatar(BaseModel):
     id: str
     state: State
     subject: str | None = None
-    progress: Progress | None = None
+    progress: JobProgress | None = None
     reason: str | None = Field(None, description="why it failed, is tried again, or is a placeholder")
     placeholder: bool = False
     warnings: list[str] = []
@@ -61,7 +61,7 @@ class Avatar(BaseModel):
 class Avatars:
     """Jobs in the queue and files in the storage as one."""
 
-    settings: Settings
+    settings: ServiceSettings
     storage: Storage
     queue: Queue
     afterwards: Afterwards = field(default_factory=Afterwards)

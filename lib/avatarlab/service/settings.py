@@ -20,7 +20,7 @@ def _named(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Settings(BaseSettings):
+class ServiceSettings(BaseSettings):
     """Everything that worker, callbacks and API are told from outside; a wrong value is refused by name."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
@@ -186,10 +186,10 @@ class Settings(BaseSettings):
         return asked or ON_FAILURE[self.require_real is False]
 
 
-def read(**given) -> Settings:
+def read(**given) -> ServiceSettings:
     """The settings, or InputError in one sentence that names what is wrong; values are not repeated, they may be secret."""
     try:
-        return Settings(**given)
+        return ServiceSettings(**given)
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
         raise InputError("settings: " + "; ".join(faults) + ".") from None
@@ -198,7 +198,7 @@ def read(**given) -> Settings:
 def table() -> str:
     """All settings as a Markdown table: names, default, meaning."""
     rows = ["| name | default | meaning |", "|---|---|---|"]
-    for field in Settings.model_fields.values():
+    for field in ServiceSettings.model_fields.values():
         names = ", ".join(f"`{name}`" for name in field.validation_alias.choices)
         rows.append(f"| {names} | {_default(field)} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -19,7 +19,7 @@ import httpcore
 import httpx
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 Origin = tuple[str, str, int]
 """Scheme, host, port."""
@@ -81,7 +81,7 @@ def _origin_of(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode(), url.port or PORTS[url.scheme]
 
 
-def read_url(url: str, settings: Settings) -> httpx.URL:
+def read_url(url: str, settings: ServiceSettings) -> httpx.URL:
     """A callback's URL as it will be called; InputError for one whose form, scheme, host or port is not allowed."""
     found = _parsed(url) if URL.fullmatch(url) else None
     if not found or not found.host:
@@ -108,7 +108,7 @@ def _check_public_form(url: httpx.URL) -> None:
         raise InputError("callback_url: its host is not a public name or address.")
 
 
-def check_url(url: str, settings: Settings) -> None:
+def check_url(url: str, settings: ServiceSettings) -> None:
     """Refuse a callback that could not be made: InputError in a sentence. Looks at the text only, no network."""
     if not settings.webhook_secret.get_secret_value().strip():
         raise InputError(
@@ -191,14 +191,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+        return httpx.Response(answer.status, headers=answer.headers, stream=_ResponseBody(answer))
 
     async def aclose(self) -> None:
         """Close what is open."""
         await self.pool.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
+class _ResponseBody(httpx.AsyncByteStream):
     def __init__(self, answer: httpcore.Response):
         self.answer = answer
 

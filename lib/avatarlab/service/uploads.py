@@ -18,9 +18,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.http_errors import Fault, Refused, plain, refused, sentence, wrong_fields
+from avatarlab.service.http_errors import Fault, HTTPRefusal, plain, refused, sentence, wrong_fields
 from avatarlab.service.jobs import MISSING, PHOTOS, AvatarJob, job_id
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.ssrf import check_url
 
 VIEWS = ("front", "side")
@@ -32,7 +32,7 @@ PHOTO_WANTED = "send a JPEG, PNG, WebP or HEIC photo"
 
 
 @dataclass(frozen=True)
-class Photo:
+class UploadedPhoto:
     """An uploaded photo, in a file of our own that goes away with the request."""
 
     key: str
@@ -46,11 +46,11 @@ class Asked:
 
     id: str
     job: AvatarJob
-    photos: list[Photo] = field(default_factory=list)
+    photos: list[UploadedPhoto] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
-async def reading(request: Request, settings: Settings) -> AsyncIterator[Asked]:
+async def reading(request: Request, settings: ServiceSettings) -> AsyncIterator[Asked]:
     """Read a request for an avatar; refuses with 413, 415, 422."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -81,7 +81,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-async def _form(request: Request, folder: Path, settings: Settings) -> Asked:
+async def _form(request: Request, folder: Path, settings: ServiceSettings) -> Asked:
     try:
         async with request.form(max_files=len(VIEWS), max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
             fields, files = _sorted(form)
@@ -91,7 +91,7 @@ async def _form(request: Request, folder: Path, settings: Settings) -> Asked:
                 photo = await run_in_threadpool(_photo, id, view, file.file, folder, settings.photo_mb)
                 (faults if isinstance(photo, Fault) else photos).append(photo)
             if faults:
-                raise Refused(422, faults)
+                raise HTTPRefusal(422, faults)
             return _asked({**fields, "id": id}, photos, settings)
     except HTTPException as error:  # of Starlette's parser
         raise refused(422, f"{str(error.detail).rstrip('.')}.", "body") from None
@@ -118,7 +118,7 @@ def _sorted(form: FormData) -> tuple[dict[str, Any], dict[str, UploadFile]]:
         elif value:
             fields[name] = _number(value) if name in NUMBERS else value
     if faults:
-        raise Refused(422, faults)
+        raise HTTPRefusal(422, faults)
     return {name: value for name, value in fields.items() if value != []}, files
 
 
@@ -136,10 +136,10 @@ def _id(fields: dict[str, Any]) -> str:
     try:
         return str(uuid.uuid4()) if given is None else job_id(given)
     except InputError as error:
-        raise Refused(422, [sentence(error, "id")]) from None
+        raise HTTPRefusal(422, [sentence(error, "id")]) from None
 
 
-def _photo(id: str, view: str, file: BinaryIO, folder: Path, limit_mb: int) -> Photo | Fault:
+def _photo(id: str, view: str, file: BinaryIO, folder: Path, limit_mb: int) -> UploadedPhoto | Fault:
     """Copy an upload to a file of ours; nothing of its name or its declared type is used."""
     head = file.read(32)
     found = picture(head)
@@ -154,7 +154,7 @@ def _photo(id: str, view: str, file: BinaryIO, folder: Path, limit_mb: int) -> P
             out.write(chunk)
     if size > limit_mb * 1_000_000:
         return Fault(field=view, message=f"larger than {limit_mb} MB; send a smaller photo")
-    return Photo(photo_key(id, view, digest.hexdigest(), ending), path, kind)
+    return UploadedPhoto(photo_key(id, view, digest.hexdigest(), ending), path, kind)
 
 
 def _chunks(head: bytes, file: BinaryIO) -> Iterator[bytes]:
@@ -204,7 +204,7 @@ def same(id: str, one: AvatarJob, other: AvatarJob) -> bool:
     return bare(one) == bare(other)
 
 
-def _asked(fields: Mapping[str, Any], photos: list[Photo], settings: Settings) -> Asked:
+def _asked(fields: Mapping[str, Any], photos: list[UploadedPhoto], settings: ServiceSettings) -> Asked:
     fields = dict(fields)
     id = _id(fields)
     faults = []
@@ -223,7 +223,7 @@ def _asked(fields: Mapping[str, Any], photos: list[Photo], settings: Settings) -
         except InputError as error:
             faults.append(sentence(error, "callback_url"))
     if faults:
-        raise Refused(422, faults)
+        raise HTTPRefusal(422, faults)
     return Asked(id, job, photos)
 
 

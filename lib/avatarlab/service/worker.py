@@ -22,13 +22,13 @@ from avatarlab.service.callback_queue import CallbackQueue
 from avatarlab.service.child import Children, Making
 from avatarlab.service.failures import Failures
 from avatarlab.service.health import BEAT_S, Health
-from avatarlab.service.job_consumer import Desk
+from avatarlab.service.job_consumer import JobConsumer
 from avatarlab.service.jobs import Unavailable
 from avatarlab.service.logs import note, warn
 from avatarlab.service.making import Maker
 from avatarlab.service.messages import StartFailed
 from avatarlab.service.processing import Processor
-from avatarlab.service.settings import Settings, read
+from avatarlab.service.settings import ServiceSettings, read
 from avatarlab.service.storage import Storage, open_storage
 
 LOOK_S = 5.0
@@ -37,8 +37,8 @@ REDIS, STORAGE, MODELS = "redis", "storage", "models"
 
 
 async def serve(
-    settings: Settings,
-    load: Callable[[Settings], Making] = Maker.load,
+    settings: ServiceSettings,
+    load: Callable[[ServiceSettings], Making] = Maker.load,
     storage: Storage | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -51,17 +51,19 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(ValueError, RuntimeError):  # in a thread of a test
             loop.add_signal_handler(number, stop.set)
-    worker = _Worker(settings, load, storage)
+    worker = _WorkerParts(settings, load, storage)
     try:
         await worker.run(stop)
     finally:
         await worker.close()
 
 
-class _Worker:
+class _WorkerParts:
     """All parts of a worker and the order in which they begin and end."""
 
-    def __init__(self, settings: Settings, load: Callable[[Settings], Making], storage: Storage | None):
+    def __init__(
+        self, settings: ServiceSettings, load: Callable[[ServiceSettings], Making], storage: Storage | None
+    ):
         self._settings, self._storage = settings, storage or open_storage(settings)
         self._callbacks = CallbackQueue(settings)
         self._queue = BullQueue(settings, patient=True)
@@ -70,7 +72,7 @@ class _Worker:
         announce, forgotten = self._callbacks.announce, self._queue.forgotten
         self._processor = Processor(settings, self._storage, self._children, announce, forgotten)
         self._failures = Failures(self._queue.jobs, self._processor)
-        self._desks = [Desk(settings, self._processor, self._failed) for _ in range(settings.children)]
+        self._desks = [JobConsumer(settings, self._processor, self._failed) for _ in range(settings.children)]
         self._tasks: set[asyncio.Task] = set()
         self._there: dict[str, bool] = {}
 
@@ -217,7 +219,7 @@ async def _unless(stop: asyncio.Event, work: asyncio.Future) -> bool:
     return False
 
 
-def main(load: Callable[[Settings], Making] = Maker.load, storage: Storage | None = None) -> int:
+def main(load: Callable[[ServiceSettings], Making] = Maker.load, storage: Storage | None = None) -> int:
     """Run by the environment's settings; return the exit status."""
     logs.set_up()
     try:

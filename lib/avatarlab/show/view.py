@@ -3,7 +3,7 @@
 body = view.mesh(vertices, faces)
 view.show(view.plot(body, view.points(joints, size_m=0.02)))
 view.move(body, other_vertices)       # live: the mesh moves in place
-view.show(view.player({"truth": places, "ours": others}, edges, rate=60))    # plays, in a report too
+view.show(view.player({"truth": positions, "ours": others}, edges, rate=60))    # plays, in a report too
 """
 
 import html
@@ -204,7 +204,7 @@ def explore(picture: Callable[..., np.ndarray], name: str, values: Sequence[floa
 
 def _camera(things, turn: float, fov_deg: float) -> list[float]:
     """Return k3d's camera (eye, target, up) that fits all things, for bodies standing along y and facing +z."""
-    corners = np.concatenate([_places(thing) for thing in things])
+    corners = np.concatenate([_positions(thing) for thing in things])
     low, high = corners.min(0), corners.max(0)
     target = (low + high) / 2
     distance = 0.5 * np.linalg.norm(high - low) / np.tan(np.deg2rad(fov_deg) / 2)
@@ -224,7 +224,7 @@ def _with_controls(made):
     return widgets.VBox([widgets.HBox([play, slider, widgets.Label("s")]), made])
 
 
-def _places(thing) -> np.ndarray:
+def _positions(thing) -> np.ndarray:
     """All points (N, 3) of a thing, of all its moments if it moves."""
     held = getattr(thing, "vertices", getattr(thing, "positions", None))
     return np.concatenate([x.reshape(-1, 3) for x in (held.values() if isinstance(held, dict) else [held])])
@@ -254,7 +254,7 @@ def _playing(points: np.ndarray, joins: np.ndarray, rate: float, color: str, nam
 
 def _floor(things):
     """Lines one metre apart at y = 0, under all that moves."""
-    corners = np.concatenate([_places(thing) for thing in things])[:, [0, 2]]
+    corners = np.concatenate([_positions(thing) for thing in things])[:, [0, 2]]
     low, high = np.floor(corners.min(0) - 0.3), np.ceil(corners.max(0) + 0.3)
     across = [((x, 0, low[1]), (x, 0, high[1])) for x in np.arange(low[0], high[0] + 1)]
     along = [((low[0], 0, z), (high[0], 0, z)) for z in np.arange(low[1], high[1] + 1)]

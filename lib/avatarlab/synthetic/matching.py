@@ -58,12 +58,12 @@ def matched(
         "sigma": torch.tensor([TOLERANCE[name] for name in ASKED], dtype=torch.float64),
         "iterations": iterations,
     }
-    wanted, theta = targets(drawn), starts(anny, drawn, seed)
+    tapes, theta = targets(drawn), starts(anny, drawn, seed)
     poor = torch.arange(len(drawn))
     for turn in range(ROUNDS):
-        for done, found, read in match.match_all(body, bodies, wanted[poor], theta[poor], batch=BATCH, **options):
+        for done, found, read in match.match_all(body, bodies, tapes[poor], theta[poor], batch=BATCH, **options):
             theta[poor[:done]] = found
-            miss = (read - wanted[poor[:done]])[:, GIRTHS].abs().amax(1)
+            miss = (read - tapes[poor[:done]])[:, GIRTHS].abs().amax(1)
             yield turn, done, theta
         poor = poor[miss > POOR_M]
         if not len(poor):

@@ -37,7 +37,7 @@ HAIR = (0.16, 0.11, 0.08)
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class RenderedPhoto:
     """One picture: photo, the camera (world is the body's own) and the pose (55, 3) rad."""
 
     photo: Photo
@@ -49,7 +49,7 @@ class Shot:
 class Rendered:
     """A rendered person: shots by view; truth: betas (48,), sex, stature m, the 16 tapes in cm by name."""
 
-    shots: dict[str, Shot]
+    shots: dict[str, RenderedPhoto]
     betas: torch.Tensor
     sex: str
     stature_m: float
@@ -82,11 +82,11 @@ def measured_cm(body: Body, betas: torch.Tensor) -> dict[str, float]:
 def sample(body: Body, sex: str, seed: int) -> torch.Tensor:
     """Return betas (S,) of the likeliest body that has the 16 tapes of somebody drawn from ANSUR II's statistics."""
     drawn = population.sample(sex, 1, seed)
-    wanted = torch.tensor([[drawn[name][0] - FLEXED_M[sex].get(name, 0.0) for name in MEASURES]]).double()
+    targets = torch.tensor([[drawn[name][0] - FLEXED_M[sex].get(name, 0.0) for name in MEASURES]]).double()
     mean, covariance = (x.double() for x in body.shape_prior(sex))
     root = torch.linalg.cholesky(covariance)
     theta, _ = match.match(
-        body, _standing(body, mean, root), wanted, MEASURES, torch.full((len(MEASURES),), TAPE_TOLERANCE_M).double(),
+        body, _standing(body, mean, root), targets, MEASURES, torch.full((len(MEASURES),), TAPE_TOLERANCE_M).double(),
         torch.zeros(1, len(mean)).double(), iterations=ITERATIONS,
     )  # fmt: skip
     return (mean + root @ theta[0]).float()
@@ -129,7 +129,7 @@ def _camera(vertices: torch.Tensor, turn: float, chance: np.random.Generator) ->
     return Camera.look_at(eye, aim, up=up, focal_px=focal, width=WIDTH, height=HEIGHT)
 
 
-def shot(body: Body, betas, look, turn: float, chance: np.random.Generator, name: str) -> Shot:
+def shot(body: Body, betas, look, turn: float, chance: np.random.Generator, name: str) -> RenderedPhoto:
     """Photograph one body from ``turn`` rad about the vertical, in a pose of its own."""
     pose = _pose(chance)
     with torch.no_grad():
@@ -139,7 +139,7 @@ def shot(body: Body, betas, look, turn: float, chance: np.random.Generator, name
     picture = shade(vertices, body.faces, camera, colors=look, background=_room(camera, skin, chance))
     rgb = as_uint8(picture).astype(np.float32) + chance.normal(0, 2.0, (HEIGHT, WIDTH, 3))
     rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
-    return Shot(Photo(rgb, float(camera.K[0, 0]), name), camera, pose)
+    return RenderedPhoto(Photo(rgb, float(camera.K[0, 0]), name), camera, pose)
 
 
 def _room(camera: Camera, skin: torch.Tensor, chance: np.random.Generator) -> np.ndarray:

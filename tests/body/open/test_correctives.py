@@ -29,7 +29,7 @@ def reference_theta(anny, count):
 
 def test_our_anny_is_annys_own_forward_pass(anny, anny_model, t_pose, deformers):
     rotations = correctives.random_rotations(3, seed=5)
-    vertices, joints = parity.pose_anny(anny_model, anny, t_pose.turns, reference_theta(anny, 3), rotations)
+    vertices, joints = parity.pose_anny(anny_model, anny, t_pose.rotations, reference_theta(anny, 3), rotations)
     order = vertex_order.permutation(anny.vertices)
     for k, rotation in enumerate(rotations):
         assert np.abs(deformers.anny(rotation)[order] - vertices[k]).max() < 2e-5
@@ -41,10 +41,10 @@ def test_joints_are_annys_bone_heads_exactly(anny, anny_model, t_pose, deformers
     from avatarlab.body.open.rig import walk
 
     rotations = correctives.random_rotations(2, seed=6)
-    _, joints = parity.pose_anny(anny_model, anny, t_pose.turns, reference_theta(anny, 2), rotations)
-    for rotation, wanted in zip(rotations, joints, strict=True):
+    _, joints = parity.pose_anny(anny_model, anny, t_pose.rotations, reference_theta(anny, 2), rotations)
+    for rotation, expected in zip(rotations, joints, strict=True):
         posed = walk(PARENTS, correctives.global_rotations(rotation), deformers.joints)
-        assert np.abs(posed - wanted).max() < 1e-5
+        assert np.abs(posed - expected).max() < 1e-5
 
 
 def test_correctives_bring_skinning_onto_anny_in_unseen_poses(deformers, posedirs):

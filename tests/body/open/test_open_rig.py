@@ -41,7 +41,7 @@ def test_the_body_is_left_right_symmetric(anny, t_pose):
 
 def test_turning_bones_keeps_their_lengths(anny, t_pose):
     heads = anny.rest(anny.reference())[1]
-    moved = rig.walk(anny.bone_parents, t_pose.turns, heads)
+    moved = rig.walk(anny.bone_parents, t_pose.rotations, heads)
     child = np.flatnonzero(anny.bone_parents >= 0)
     parent = anny.bone_parents[child]
     before, after = (np.linalg.norm(h[child] - h[parent], axis=1) for h in (heads, moved))

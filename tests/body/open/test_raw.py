@@ -20,7 +20,9 @@ def people_of(anny_raw):
 def test_bodies_are_annys_own_in_any_pose(anny_model, anny_raw, people_of, sex):
     rotations = correctives.random_rotations(2, seed=1)
     theta = people_of[sex][0]
-    vertices, joints = parity.pose_anny(anny_model, anny_raw.source, anny_raw.turns, theta.repeat(2, 1), rotations)
+    vertices, joints = parity.pose_anny(
+        anny_model, anny_raw.source, anny_raw.rotations, theta.repeat(2, 1), rotations
+    )
     mine = anny_raw.posed(theta, rotations)
     assert np.abs(mine[:, : len(vertices[0])] - vertices).max() < 2e-5
     assert np.abs(raw.markers(mine) - joints).max() < 2e-5
@@ -54,9 +56,9 @@ def test_further_parameters_move_one_side_alone(anny_raw):
 
 def test_people_differ_in_what_no_tape_sees(anny_raw):
     drawn = raw.centres(anny_raw.source, "female", 300, seed=0)[:, -len(raw.NUISANCE) :]
-    wanted = torch.tensor(list(raw.NUISANCE.values()))
-    assert drawn.std(0) == pytest.approx(wanted, rel=0.2)
-    assert (drawn.abs() <= raw.NUISANCE_LIMIT * wanted + 1e-6).all()
+    expected = torch.tensor(list(raw.NUISANCE.values()))
+    assert drawn.std(0) == pytest.approx(expected, rel=0.2)
+    assert (drawn.abs() <= raw.NUISANCE_LIMIT * expected + 1e-6).all()
     both = drawn[:, [list(raw.NUISANCE).index(f"{s}-upperarm-muscle-incr") for s in "lr"]]
     assert abs(float(torch.corrcoef(both.T)[0, 1])) < 0.2
 

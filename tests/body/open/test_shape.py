@@ -81,6 +81,6 @@ def test_a_turned_start_gives_the_same_components(learned):
     space, priors, _ = learned
     turn, _ = np.linalg.qr(np.random.default_rng(3).standard_normal((48, 48)))
     turned = shape.ShapeSpace(space.mean, space.basis @ turn, space.residual)
-    moved = {s: shape.Prior(turn.T @ p.mean, turn.T @ p.covariance @ turn) for s, p in priors.items()}
+    moved = {s: shape.SexPrior(turn.T @ p.mean, turn.T @ p.covariance @ turn) for s, p in priors.items()}
     one, other = shape.whiten(space, priors)[0], shape.whiten(turned, moved)[0]
     assert np.abs(one.basis - other.basis).max() < 1e-6 * np.abs(one.basis).max()

@@ -49,8 +49,8 @@ def test_the_body_measures_the_estimate(body, ended, person):
 def test_the_body_s_covariance_says_what_the_intervals_say(body, ended):
     slope = taped(body, ended.body.betas).slope
     sd = ((slope @ ended.body.covariance) * slope).sum(1).clamp_min(0).sqrt()
-    wanted = torch.tensor([ended.estimate.sd_m[name] for name in MEASURES])
-    assert (sd - wanted).abs().max() < 1e-4
+    expected = torch.tensor([ended.estimate.sd_m[name] for name in MEASURES])
+    assert (sd - expected).abs().max() < 1e-4
     assert torch.linalg.eigvalsh(ended.body.covariance)[0] > -1e-9
 
 

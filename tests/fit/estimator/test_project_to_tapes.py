@@ -44,35 +44,35 @@ def test_random_wishes_are_met(body, prior, betas, seed):
     off = torch.linalg.cholesky(spread + 1e-10 * torch.eye(16, dtype=DOUBLE)) @ torch.randn(
         16, generator=chance, dtype=DOUBLE
     )
-    wanted = dict(zip(MEASURES, (here.value + 0.5 * off).tolist(), strict=True))
-    end = nudged(body, betas, prior.covariance, wanted)
+    target = dict(zip(MEASURES, (here.value + 0.5 * off).tolist(), strict=True))
+    end = nudged(body, betas, prior.covariance, target)
     with torch.no_grad():
         found = tapes(body, body(betas=end.betas, pose=poses.standing()).vertices)
-    assert abs(float(found["stature"]) - wanted["stature"]) < 1e-5
+    assert abs(float(found["stature"]) - target["stature"]) < 1e-5
     for name in MEASURES:
-        assert float(found[name]) == pytest.approx(wanted[name], abs=1e-3), name
-        assert float(found[name]) - wanted[name] == pytest.approx(end.off_m[name], abs=2e-5)
+        assert float(found[name]) == pytest.approx(target[name], abs=1e-3), name
+        assert float(found[name]) - target[name] == pytest.approx(end.off_m[name], abs=2e-5)
 
 
 def test_a_contradiction_is_shared_out_and_reported(body, prior, betas):
     """Nobody has that calf above that ankle: the stature holds, the rest says by how much it falls short."""
-    wanted = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
-    wanted |= {"calf": wanted["calf"] + 0.30, "ankle": wanted["ankle"] - 0.10}
-    end = nudged(body, betas, prior.covariance, wanted)
+    target = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
+    target |= {"calf": target["calf"] + 0.30, "ankle": target["ankle"] - 0.10}
+    end = nudged(body, betas, prior.covariance, target)
     assert abs(end.off_m["stature"]) < 1e-5 and bool(torch.isfinite(end.betas).all())
-    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - wanted["calf"], abs=1e-5)
+    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - target["calf"], abs=1e-5)
 
 
 def test_nothing_to_do_changes_nothing(body, prior, betas):
-    wanted = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
-    assert (nudged(body, betas, prior.covariance, wanted).betas - betas).abs().max() < 1e-3
+    target = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
+    assert (nudged(body, betas, prior.covariance, target).betas - betas).abs().max() < 1e-3
 
 
 def test_moves_as_little_as_it_can(body, prior, betas):
     here = taped(body, betas)
-    wanted = dict(zip(MEASURES, here.value.tolist(), strict=True))
-    wanted["waist"] += 0.02
-    end = nudged(body, betas, prior.covariance, wanted)
+    target = dict(zip(MEASURES, here.value.tolist(), strict=True))
+    target["waist"] += 0.02
+    end = nudged(body, betas, prior.covariance, target)
     step = (end.betas - betas).double()
     length = float(step @ prior.precision @ step)
     free = torch.linalg.svd(taped(body, end.betas).slope).Vh[16:].T  # directions that change no tape
@@ -83,10 +83,10 @@ def test_moves_as_little_as_it_can(body, prior, betas):
 
 def test_covariance_becomes_that_of_the_tapes(body, prior, betas):
     slope = taped(body, betas).slope
-    wanted = 0.2 * slope @ prior.covariance @ slope.T
-    wanted[-1] = wanted[:, -1] = 0  # the stature is known
-    after = conditioned(prior.covariance, slope, wanted)
-    assert torch.allclose((slope @ after @ slope.T).diagonal().sqrt(), wanted.diagonal().sqrt(), atol=3e-5)
+    target = 0.2 * slope @ prior.covariance @ slope.T
+    target[-1] = target[:, -1] = 0  # the stature is known
+    after = conditioned(prior.covariance, slope, target)
+    assert torch.allclose((slope @ after @ slope.T).diagonal().sqrt(), target.diagonal().sqrt(), atol=3e-5)
     assert torch.linalg.eigvalsh(after)[0] > -1e-9
     known = conditioned(prior.covariance, slope, None)
     assert (slope @ known @ slope.T).diagonal().clamp_min(0).sqrt().max() < 3e-5

@@ -23,9 +23,9 @@ def test_slope_is_the_difference(body):
 
 def test_projection_reaches_any_stature_exactly(body):
     prior, stature = shape.prior(body, "female"), shape.Stature(body)
-    for wanted in (1.45, 1.63, 1.90):
-        betas = shape.to_stature(prior.mean.float(), stature, wanted, prior.covariance)
-        assert abs(float(stature(betas)) - wanted) < 2e-5
+    for expected in (1.45, 1.63, 1.90):
+        betas = shape.to_stature(prior.mean.float(), stature, expected, prior.covariance)
+        assert abs(float(stature(betas)) - expected) < 2e-5
 
 
 def test_projection_moves_what_is_uncertain_and_ends_in_a_few_steps(body):

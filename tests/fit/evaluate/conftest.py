@@ -8,7 +8,7 @@ import pytest
 from avatarlab.fit.estimator.posterior import TAPES
 from avatarlab.fit.estimator.readings import Readings
 from avatarlab.fit.evaluate.panel import BREADTHS, DEPTHS, panel
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 from avatarlab.measure import MEASURES, population
 from avatarlab.measure.definitions import FLEXED_M
 
@@ -39,14 +39,14 @@ def tested(people):
 
 
 @pytest.fixture(scope="session")
-def records(people) -> list[Record]:
+def records(people) -> list[FitRecord]:
     """A search of each person from both views whose mesh measures every tape 1 cm too large."""
     found = []
     for one in people:
         value = {name: x + 0.01 for name, x in one.truth_m.items()}
         readings = Readings("studio", "front_side", value, dict.fromkeys(MEASURES, 0.01))
         found.append(
-            Record(one.id, "test", one.sex, "a", "front_side", one.stature_m, one.weight_kg, readings, one.truth_m,
+            FitRecord(one.id, "test", one.sex, "a", "front_side", one.stature_m, one.weight_kg, readings, one.truth_m,
                    one.row, one.mesh_m)
         )  # fmt: skip
     return found

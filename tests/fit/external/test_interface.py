@@ -34,8 +34,8 @@ class Seen(str):
 
 def test_without_a_regressor_photos_are_only_observed(monkeypatch):
     monkeypatch.setattr(interface, "observe", lambda photo, view: Seen(f"{photo} from {view}"))
-    wanted = {"front": "a from front, tight", "side": "b from side, tight"}
-    assert external.looked({"front": "a", "side": "b"}, clothes="tight") == (wanted, None)
+    expected = {"front": "a from front, tight", "side": "b from side, tight"}
+    assert external.looked({"front": "a", "side": "b"}, clothes="tight") == (expected, None)
 
 
 def test_with_one_every_photo_is_asked():
@@ -62,6 +62,6 @@ def test_kinds(tmp_path, body):
     assert external.load("none", body) is None
     with pytest.raises(InputError, match="regressor: got 'hmr', expected one of none, nlf, pixie"):
         external.load("hmr", body)
-    for kind, wanted in (("nlf", r"nlf\*.torchscript"), ("pixie", "pixielib")):
-        with pytest.raises(InputError, match=f"{wanted}.*docs/licensed.md"):
+    for kind, expected in (("nlf", r"nlf\*.torchscript"), ("pixie", "pixielib")):
+        with pytest.raises(InputError, match=f"{expected}.*docs/licensed.md"):
             external.load(kind, body, tmp_path)

@@ -27,8 +27,8 @@ def test_a_view_comes_back_as_it_was(frame):
 
 
 def test_six_numbers_are_a_rotation():
-    turns = roma.random_rotmat(20)
-    assert torch.allclose(encoding.from_six(encoding.six(turns)), turns, atol=1e-5)
+    rotations = roma.random_rotmat(20)
+    assert torch.allclose(encoding.from_six(encoding.six(rotations)), rotations, atol=1e-5)
     crooked = encoding.from_six(torch.randn(20, 6, generator=torch.Generator().manual_seed(1)))
     assert torch.allclose(crooked @ crooked.mT, torch.eye(3).expand(20, 3, 3), atol=1e-5)
     assert torch.allclose(torch.linalg.det(crooked), torch.ones(20), atol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from avatarlab.fit.regressor.data import rows
-from avatarlab.fit.regressor.evaluate import said_of, shown
+from avatarlab.fit.regressor.evaluate import pred_of, shown
 from avatarlab.fit.regressor.hard_mining import LIMIT, hardened
 
 
@@ -14,8 +14,8 @@ def test_hard_people_are_measured_worse(sampler, network, people):
     off = []
     for one in (shapes, found):
         batch = sampler.batch_of(one, np.random.default_rng(2))
-        said = said_of(network, shown(batch, "front_side"))
-        off.append(float((network.tapes_m(said.mean) - batch.shapes.tapes_m).square().sum()))
+        pred = pred_of(network, shown(batch, "front_side"))
+        off.append(float((network.tapes_m(pred.mean) - batch.shapes.tapes_m).square().sum()))
     assert off[1] > off[0]
     assert (found.stature_m - shapes.stature_m).abs().max() < 0.03
     assert found.betas.abs().max() <= max(LIMIT, float(shapes.betas.abs().max()))

@@ -36,6 +36,6 @@ def test_the_network_sets_out_from_the_line(network, people):
 
 def test_cameras_set_out_from_a_line_too(network, people):
     with torch.no_grad():
-        said = network(shown(people, "front_side"))
-    turned = (said.views.turn - people.views.turn).norm(dim=(-2, -1))
+        pred = network(shown(people, "front_side"))
+    turned = (pred.views.turn - people.views.turn).norm(dim=(-2, -1))
     assert turned.mean() < 0.5, "a level camera in front would be 2 off for side views"

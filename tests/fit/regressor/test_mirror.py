@@ -4,7 +4,7 @@ import torch
 
 from avatarlab.fit.regressor.crop import channels
 from avatarlab.fit.regressor.evaluate import shown
-from avatarlab.fit.regressor.mirror import mirrored, partners, said_twice
+from avatarlab.fit.regressor.mirror import mirrored, partners, pred_twice
 
 
 def test_a_mirror_undoes_itself(people):
@@ -30,7 +30,7 @@ def test_the_mirrored_crop_is_what_a_mirrored_photo_gives(people):
 def test_both_sides_of_the_mirror_get_one_answer(network, people):
     seen = shown(people, "front_side")
     with torch.no_grad():
-        here, there = said_twice(network, seen), said_twice(network, mirrored(seen))
+        here, there = pred_twice(network, seen), pred_twice(network, mirrored(seen))
         alone = network(seen)
     assert torch.allclose(here.mean, there.mean, atol=1e-4)
     assert not torch.allclose(here.mean, alone.mean, atol=1e-3)

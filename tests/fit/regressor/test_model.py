@@ -8,9 +8,9 @@ from avatarlab.fit.regressor.model import NUMBERS, Regressor, as_numbers, as_vie
 
 def test_it_says_what_was_promised(network, people):
     with torch.no_grad():
-        said = network(shown(people, "front"))
-    assert said.mean.shape == said.log_variance.shape == (8, NUMBERS)
-    assert said.views.turn.shape == (8, 2, 3, 3) and said.views.pose.shape == (8, 2, 63)
+        pred = network(shown(people, "front"))
+    assert pred.mean.shape == pred.log_variance.shape == (8, NUMBERS)
+    assert pred.views.turn.shape == (8, 2, 3, 3) and pred.views.pose.shape == (8, 2, 63)
 
 
 def test_what_a_missing_view_holds_does_not_matter(network, people):

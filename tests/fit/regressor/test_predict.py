@@ -64,11 +64,11 @@ def test_the_order_of_views_does_not_matter(body, person, targets, file):
 
 
 def test_weight_and_sex_are_evidence(body, person, targets, file):
-    said = {
+    pred = {
         (kg, sex): first_guess(targets, Subject(person.stature_m, kg, sex), body, file).tapes_m["waist"]
         for kg, sex in ((None, "unknown"), (60.0, "unknown"), (110.0, "unknown"), (None, "female"))
     }
-    assert said[110.0, "unknown"] > said[60.0, "unknown"] and len(set(said.values())) == 4
+    assert pred[110.0, "unknown"] > pred[60.0, "unknown"] and len(set(pred.values())) == 4
 
 
 def test_a_later_guess_is_one_look_of_the_network_and_no_read(body, person, targets, file, monkeypatch):
@@ -82,10 +82,10 @@ def test_a_later_guess_is_one_look_of_the_network_and_no_read(body, person, targ
 
 
 @pytest.mark.parametrize(
-    ("slots", "wanted"), [([0], [[0]]), ([0, 1], [[0, 1]]), ([1, 0], [[0, 1]]), ([0, 0], [[0], [1]])]
+    ("slots", "expected"), [([0], [[0]]), ([0, 1], [[0, 1]]), ([1, 0], [[0, 1]]), ([0, 0], [[0], [1]])]
 )
-def test_views_are_seen_together_where_there_is_a_slot(slots, wanted):
-    assert groups(slots) == wanted
+def test_views_are_seen_together_where_there_is_a_slot(slots, expected):
+    assert groups(slots) == expected
 
 
 def test_two_front_views_get_a_view_each(body, person, targets, file):

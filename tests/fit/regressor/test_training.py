@@ -14,9 +14,9 @@ from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.model import Regressor
 from avatarlab.fit.regressor.predict import FirstGuess
 from avatarlab.fit.regressor.publishing import publish
-from avatarlab.fit.regressor.train import Settings, train
+from avatarlab.fit.regressor.train import RegressorSettings, train
 
-TINY = Settings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
+TINY = RegressorSettings(rounds=2, people=8, passes=2, batch=4, width=4, hard_people=0, lined=12, checked=2)
 
 
 BY_HEART = 300
@@ -46,10 +46,10 @@ def test_a_few_people_are_learned_by_heart(open_body, people):
         values = {name: round(float(term.detach()), 3) for name, term in terms.items()}
         first = first or values
         left = {name for name in left if values[name] > 0 and values[name] > 0.6 * first[name]}
-        said = f"after {step} steps {left} are not below 60 % of {first}, but at {values}"
+        pred = f"after {step} steps {left} are not below 60 % of {first}, but at {values}"
         if not left:
             break
-    assert not left, said
+    assert not left, pred
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(open_body, trained, tmp_path):

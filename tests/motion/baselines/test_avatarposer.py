@@ -10,14 +10,14 @@ from strangers import REST, library
 from avatarlab.core.errors import InputError
 from avatarlab.learn.trainer import Schedule
 from avatarlab.motion.baselines import train_avatarposer
-from avatarlab.motion.baselines.avatarposer import WINDOW, AvatarPoser, AvatarPoserPredictor, Settings
+from avatarlab.motion.baselines.avatarposer import WINDOW, AvatarPoser, AvatarPoserPredictor, AvatarPoserSettings
 from avatarlab.motion.evaluate import leaks
 from avatarlab.motion.predictor import streamed
 from avatarlab.motion.skeleton import HEAD, Skeleton
 from avatarlab.motion.trackers import Trackers, turned
 
 SKELETON = Skeleton(torch.tensor(REST, dtype=torch.float32))
-SMALL = Settings(width=16, inner=32, layers=2, heads=2, dropout=0.0)
+SMALL = AvatarPoserSettings(width=16, inner=32, layers=2, heads=2, dropout=0.0)
 QUICK = Schedule(steps=60, batch=16, learning_rate=5e-3)
 
 
@@ -38,7 +38,7 @@ def taught(request, tmp_path_factory):
 
 
 def test_size_and_form_are_as_said():
-    network = AvatarPoser(Settings()).eval()
+    network = AvatarPoser(AvatarPoserSettings()).eval()
     assert sum(p.numel() for p in network.parameters()) < 1_500_000
     assert network(torch.zeros(2, WINDOW, 54)).shape == (2, 22, 6)
 
@@ -56,16 +56,16 @@ def test_it_learns_and_the_head_is_where_it_is_tracked(taught, trackers):
     model, told = taught
     share = sum(told[-10:]) / sum(told[:10])
     assert share < 0.8, f"after {len(told)} steps the loss is still {share:.2f} of the first"
-    places = SKELETON.fk(*model.predict(trackers))[1]
-    assert (places[:, HEAD] - trackers.places[:, 0]).norm(dim=-1).max() < 1e-5
+    positions = SKELETON.fk(*model.predict(trackers))[1]
+    assert (positions[:, HEAD] - trackers.positions[:, 0]).norm(dim=-1).max() < 1e-5
 
 
 def test_only_the_normalised_one_is_blind_to_where_and_whither(taught, trackers):
     model, _ = taught
-    there = turned(trackers.rotations, trackers.places, torch.full((90, 3), 1.0), torch.tensor([2.0, 1.0, 0.0]))
+    there = turned(trackers.rotations, trackers.positions, torch.full((90, 3), 1.0), torch.tensor([2.0, 1.0, 0.0]))
     here, elsewhere = (
         model.predict(trackers),
-        model.predict(replace(trackers, rotations=there[0], places=there[1])),
+        model.predict(replace(trackers, rotations=there[0], positions=there[1])),
     )
     apart = (here.rotations[:, 1:] - elsewhere.rotations[:, 1:]).abs().max()
     assert apart < 1e-3 if model.network.settings.normalised else apart > 1e-2
@@ -85,11 +85,11 @@ def test_a_frame_is_the_last_of_its_window_and_the_start_is_repeated(taught, tra
     whole = model.predict(trackers)
     for last in (0, 7, 89):
         rows = [max(0, last - back) for back in range(WINDOW, -1, -1)]
-        alone = model.windows(trackers.rotations[rows][None], trackers.places[rows][None])
+        alone = model.windows(trackers.rotations[rows][None], trackers.positions[rows][None])
         torch.testing.assert_close(alone.rotations[0], whole.rotations[last], atol=1e-4, rtol=0)
 
 
 def test_no_frame_is_no_recording(taught, trackers):
-    nothing = Trackers(trackers.rotations[:0], trackers.places[:0], trackers.tracked[:0])
+    nothing = Trackers(trackers.rotations[:0], trackers.positions[:0], trackers.tracked[:0])
     with pytest.raises(InputError, match="no frame"):
         taught[0].predict(nothing)

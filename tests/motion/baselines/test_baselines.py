@@ -11,8 +11,8 @@ from strangers import library, waving
 from avatarlab.core.errors import InputError
 from avatarlab.motion.baselines import NAMES, learned
 from avatarlab.motion.baselines.floors import REFERENCE, floors
-from avatarlab.motion.baselines.frame_models import NEIGHBOURS, Mean, Nearest, Ridge, spread
-from avatarlab.motion.baselines.frames import FEATURES, TURNS, Lesson, held, lesson, seen
+from avatarlab.motion.baselines.frame_models import NEIGHBOURS, Mean, Nearest, Ridge, std
+from avatarlab.motion.baselines.frames import FEATURES, TURNS, TrainingFrames, held, lesson, seen
 from avatarlab.motion.data.library import SPLITS
 from avatarlab.motion.predictor import streamed
 from avatarlab.motion.rotations import about_vertical
@@ -44,14 +44,14 @@ def numbers():
     generator = torch.Generator().manual_seed(1)
     features = torch.randn(60, 4, generator=generator) * torch.tensor([1.0, 5.0, 0.2, 2.0])
     line = torch.randn(4, 7, generator=generator)
-    return Lesson(features, features @ line + 3.0)
+    return TrainingFrames(features, features @ line + 3.0)
 
 
 def lost(trackers, device, begin, end):
     """A device said to be lost in some frames, and nonsense in its place."""
-    tracked, places = trackers.tracked.clone(), trackers.places.clone()
-    tracked[begin:end, device], places[begin:end, device] = False, 77.0
-    return replace(trackers, tracked=tracked, places=places)
+    tracked, positions = trackers.tracked.clone(), trackers.positions.clone()
+    tracked[begin:end, device], positions[begin:end, device] = False, 77.0
+    return replace(trackers, tracked=tracked, positions=positions)
 
 
 def test_ridge_finds_a_line_and_the_mean_does_not_care(numbers):
@@ -83,12 +83,12 @@ def test_the_nearest_are_the_nearest(numbers):
 
 
 def test_a_feature_that_never_changes_does_not_divide_by_zero():
-    assert spread(torch.tensor([[1.0, 2.0], [1.0, 4.0]])).tolist() == pytest.approx([1.0, 2**0.5])
+    assert std(torch.tensor([[1.0, 2.0], [1.0, 4.0]])).tolist() == pytest.approx([1.0, 2**0.5])
 
 
 def test_too_few_frames_for_neighbours():
     with pytest.raises(ValueError, match="at least 5"):
-        Nearest.learn(Lesson(torch.zeros(4, 2), torch.zeros(4, 2)))
+        Nearest.learn(TrainingFrames(torch.zeros(4, 2), torch.zeros(4, 2)))
 
 
 def test_features_do_not_know_where_somebody_stands_or_faces(recording):
@@ -96,11 +96,11 @@ def test_features_do_not_know_where_somebody_stands_or_faces(recording):
     away = replace(
         recording,
         rotations=turn @ recording.rotations,
-        places=(turn @ recording.places[..., None])[..., 0] + torch.tensor([3.0, -2.0, 0.0]),
+        positions=(turn @ recording.positions[..., None])[..., 0] + torch.tensor([3.0, -2.0, 0.0]),
     )
     assert seen(recording).shape == (50, FEATURES)
     assert torch.allclose(seen(away), seen(recording), atol=1e-5)
-    higher = replace(recording, places=recording.places + torch.tensor([0.0, 0.0, 0.1]))
+    higher = replace(recording, positions=recording.positions + torch.tensor([0.0, 0.0, 0.1]))
     assert torch.allclose(seen(higher)[:, 18] - seen(recording)[:, 18], torch.tensor(0.1), atol=1e-5)
 
 
@@ -111,11 +111,11 @@ def test_a_pose_turns_and_moves_with_its_trackers_and_keeps_the_head(name, known
     away = replace(
         recording,
         rotations=turn @ recording.rotations,
-        places=(turn @ recording.places[..., None])[..., 0] + step,
+        positions=(turn @ recording.positions[..., None])[..., 0] + step,
     )
     one, other = (skeleton.fk(*model.predict(x))[1] for x in (recording, away))
     assert torch.allclose((turn @ one[..., None])[..., 0] + step, other, atol=1e-4)
-    assert torch.allclose(one[:, HEAD], recording.places[:, 0], atol=1e-5)
+    assert torch.allclose(one[:, HEAD], recording.positions[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -160,18 +160,18 @@ def test_floors_are_the_distances_by_hand(known):
 
 def test_a_lost_wrist_stays_where_the_head_saw_it(recording):
     taken = held(lost(recording, 2, 10, 30))
-    hand, head = taken.places[:, 2], taken.places[:, 0]
+    hand, head = taken.positions[:, 2], taken.positions[:, 0]
     apart = seen(taken)[:, 22:25]
     assert torch.allclose(apart[10:30], apart[9].expand(20, 3), atol=1e-5)
-    assert torch.equal(hand[30:], recording.places[30:, 2]) and torch.equal(head, recording.places[:, 0])
+    assert torch.equal(hand[30:], recording.positions[30:, 2]) and torch.equal(head, recording.positions[:, 0])
     assert held(recording) is recording
 
 
 def test_a_lost_head_stays_and_a_device_never_seen_is_taken_as_it_comes(recording):
     taken = held(lost(recording, 0, 10, 30))
-    assert torch.allclose(taken.places[10:30, 0], recording.places[9, 0].expand(20, 3))
+    assert torch.allclose(taken.positions[10:30, 0], recording.positions[9, 0].expand(20, 3))
     early = held(lost(recording, 1, 0, 5))
-    assert torch.isfinite(early.places).all() and torch.equal(early.places[5:], recording.places[5:])
+    assert torch.isfinite(early.positions).all() and torch.equal(early.positions[5:], recording.positions[5:])
 
 
 def test_an_unknown_baseline_is_refused(known):

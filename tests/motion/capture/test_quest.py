@@ -45,8 +45,8 @@ def test_times_are_added_up_from_frame_rates(tmp_path):
 
 def test_unitys_right_hand_is_at_minus_x_and_heights_stay(tmp_path):
     read = read_quest(written(tmp_path, line(), line()))
-    assert torch.allclose(read.places[0, 2], torch.tensor([-0.7, 0.0, 1.3]).double(), atol=1e-6)
-    assert torch.allclose(read.places[0, 0], torch.tensor([-0.1, -0.2, 1.6]).double(), atol=1e-6)
+    assert torch.allclose(read.positions[0, 2], torch.tensor([-0.7, 0.0, 1.3]).double(), atol=1e-6)
+    assert torch.allclose(read.positions[0, 0], torch.tensor([-0.1, -0.2, 1.6]).double(), atol=1e-6)
     assert torch.allclose(read.rotations[0, 0], upright(read.rotations), atol=1e-6)
 
 
@@ -61,8 +61,8 @@ def test_turning_the_head_right_is_turning_right(tmp_path):
 @pytest.mark.parametrize("form", ["unity", "openxr"])
 def test_t_pose_references_are_the_identity_of_all_three_devices(form):
     held = torch.tensor(axes.HELD).double()
-    places, quaternions = axes.back(form, upright(held) @ held, torch.zeros(3, 3).double())
-    rotations, _ = axes.into(form, places, quaternions)
+    positions, quaternions = axes.back(form, upright(held) @ held, torch.zeros(3, 3).double())
+    rotations, _ = axes.into(form, positions, quaternions)
     assert torch.allclose(axes.joints_of(rotations), upright(held).expand(3, 3, 3), atol=1e-7)
 
 
@@ -79,9 +79,9 @@ def test_reference_quaternions_of_unity():
 def test_there_and_back_again(form):
     generator = torch.Generator().manual_seed(0)
     rotations = roma.random_rotmat(50, dtype=torch.float64, generator=generator)
-    places = torch.randn(50, 3, generator=generator, dtype=torch.float64)
-    again = axes.into(form, *axes.back(form, rotations, places))
-    assert torch.allclose(again[0], rotations, atol=1e-6) and torch.allclose(again[1], places)
+    positions = torch.randn(50, 3, generator=generator, dtype=torch.float64)
+    again = axes.into(form, *axes.back(form, rotations, positions))
+    assert torch.allclose(again[0], rotations, atol=1e-6) and torch.allclose(again[1], positions)
 
 
 def test_a_rigid_turn_in_unity_stays_one(tmp_path):
@@ -140,14 +140,14 @@ def test_round_trip(tmp_path):
     vectors = torch.stack([torch.sin(times * (1 + d)) for d in range(3)], 1)[..., None] * torch.tensor(
         [0.5, 0.2, 0.9]
     )
-    places = torch.randn(3, 3, generator=generator, dtype=torch.float64) + vectors
+    positions = torch.randn(3, 3, generator=generator, dtype=torch.float64) + vectors
     raw = RawRecording(
-        times, places, roma.rotvec_to_rotmat(vectors.double()), torch.ones(count, 3, dtype=torch.bool)
+        times, positions, roma.rotvec_to_rotmat(vectors.double()), torch.ones(count, 3, dtype=torch.bool)
     )
     write_quest(tmp_path / "a.txt", raw)
     read = read_quest(tmp_path / "a.txt")
     text = (tmp_path / "a.txt").read_text()
     assert len(read) == count - 1 and text.count("\n\n") == (count - 1) // BLOCK
-    assert (read.places - raw.places[:-1]).abs().max() < 6e-5
+    assert (read.positions - raw.positions[:-1]).abs().max() < 6e-5
     assert roma.rotmat_geodesic_distance(read.rotations, raw.rotations[:-1]).max() < 3e-4
     assert (read.times - raw.times[:-1]).abs().max() < 1e-3

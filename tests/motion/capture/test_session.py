@@ -9,9 +9,9 @@ from avatarlab.motion.capture import session, truth
 from avatarlab.motion.capture.calibration import calibrated
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.quest import write_quest
-from avatarlab.motion.capture.simulation import Rig, simulated
+from avatarlab.motion.capture.simulation import SimulatedRig, simulated
 from avatarlab.motion.capture.table import write_table
-from avatarlab.motion.postprocess import Finished
+from avatarlab.motion.postprocess import PostProcessed
 from avatarlab.motion.predictor import Motion, streamed
 from avatarlab.motion.skeleton import DEVICES, HEAD, Skeleton
 from avatarlab.motion.trackers import Trackers
@@ -25,13 +25,13 @@ class Statue:
 
     def predict(self, trackers):
         pose = self.pose.expand(len(trackers), -1, -1, -1)
-        return Motion(pose, trackers.places[:, 0] - self.skeleton.fk(pose)[1][:, HEAD])
+        return Motion(pose, trackers.positions[:, 0] - self.skeleton.fk(pose)[1][:, HEAD])
 
     def stream(self):
         return self
 
-    def push(self, rotations, places, tracked):
-        return self.predict(Trackers(rotations[None], places[None], tracked[None]))
+    def push(self, rotations, positions, tracked):
+        return self.predict(Trackers(rotations[None], positions[None], tracked[None]))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def figure(open_body) -> Figure:
 
 @pytest.fixture(scope="module")
 def known(figure):
-    return simulated(swaying(figure.skeleton, 120), figure, Rig(eyes_off_m=(0.0, 0.0, 0.01)))
+    return simulated(swaying(figure.skeleton, 120), figure, SimulatedRig(eyes_off_m=(0.0, 0.0, 0.01)))
 
 
 def test_the_ending_says_who_reads(known, tmp_path):
@@ -56,22 +56,22 @@ def test_the_ending_says_who_reads(known, tmp_path):
 def test_a_file_becomes_poses(figure, known, tmp_path):
     write_table(tmp_path / "a.csv", known.raw)
     done = session.held(
-        tmp_path / "a.csv", Finished(Statue(figure.skeleton), figure.skeleton), figure, figure.stature
+        tmp_path / "a.csv", PostProcessed(Statue(figure.skeleton), figure.skeleton), figure, figure.stature
     )
     assert len(done.motion.trans) == len(done.took_ms) == pytest.approx(len(known.truth.trans), abs=3)
     seen = done.calibration.apply(done.raw)
     wrists = figure.skeleton.fk(*done.motion)[1][:, list(DEVICES)[1:]]
-    assert (wrists - seen.places[:, 1:]).norm(dim=-1).median() < 1e-4
+    assert (wrists - seen.positions[:, 1:]).norm(dim=-1).median() < 1e-4
 
 
 def test_finished_live_as_at_once(figure):
     seen = Trackers.of(*figure.skeleton.fk(*swaying(figure.skeleton, 80)))
     seen.tracked[30:60, 1] = False
-    finished = Finished(Statue(figure.skeleton), figure.skeleton)
+    finished = PostProcessed(Statue(figure.skeleton), figure.skeleton)
     whole, live = finished.predict(seen), streamed(finished, seen)
     assert (whole.rotations - live.rotations).abs().max() < 1e-5 and torch.allclose(whole.trans, live.trans)
     wrists = figure.skeleton.fk(*whole)[1][:, list(DEVICES)[1:]]
-    far = (wrists - seen.places[:, 1:]).norm(dim=-1)
+    far = (wrists - seen.positions[:, 1:]).norm(dim=-1)
     assert far[:30].max() < 1e-3 and far[30:60, 1].max() < 1e-3 and far[50, 0] > 0.05
     assert wrists.diff(dim=0).norm(dim=-1).max() < 0.2
 
@@ -85,7 +85,7 @@ def test_what_calibration_is_worth(figure, known):
     for name in ("head", "left", "right"):
         assert with_it[f"{name}_cm"] < 1.5 < 5 < without[f"{name}_cm"]
         assert with_it[f"{name}_deg"] < 0.5 < 5 < without[f"{name}_deg"]
-    off = truth.offset_errors_mm(said, figure, Rig(eyes_off_m=(0.0, 0.0, 0.01)))
+    off = truth.offset_errors_mm(said, figure, SimulatedRig(eyes_off_m=(0.0, 0.0, 0.01)))
     assert off["head"] == pytest.approx(10, abs=1)  # a headset further ahead than assumed is not seen in T-pose
 
 

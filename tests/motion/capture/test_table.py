@@ -36,16 +36,18 @@ def turning(rate: float = 72.0, seconds: float = 3.0, spin: float = 2.0) -> RawR
 def recorded(times, spin: float = 2.0) -> RawRecording:
     axis = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 3.0]).double(), dim=0)
     vectors = (spin * torch.sin(times))[:, None, None] * axis.expand(3, 3)
-    places = torch.stack([torch.sin(times + d)[:, None] * axis for d in range(3)], 1)
-    return RawRecording(times, places, roma.rotvec_to_rotmat(vectors), torch.ones(len(times), 3, dtype=torch.bool))
+    positions = torch.stack([torch.sin(times + d)[:, None] * axis for d in range(3)], 1)
+    return RawRecording(
+        times, positions, roma.rotvec_to_rotmat(vectors), torch.ones(len(times), 3, dtype=torch.bool)
+    )
 
 
 def test_openxrs_axes(tmp_path):
     read = read_table(table(tmp_path, row(0.0), row(0.01), row(0.02)))
-    assert torch.allclose(read.places[0, 2], torch.tensor([-0.7, 0.0, 0.0]).double(), atol=1e-7)
-    assert torch.allclose(read.places[0, 0], torch.tensor([0.0, 0.0, 1.6]).double(), atol=1e-7)
+    assert torch.allclose(read.positions[0, 2], torch.tensor([-0.7, 0.0, 0.0]).double(), atol=1e-7)
+    assert torch.allclose(read.positions[0, 0], torch.tensor([0.0, 0.0, 1.6]).double(), atol=1e-7)
     assert torch.allclose(read.rotations[0, 0], upright(read.rotations), atol=1e-7)
-    ahead = read_table(table(tmp_path, row(0.0, head_z=-1.0), row(0.01, head_z=-1.0))).places[0, 0]
+    ahead = read_table(table(tmp_path, row(0.0, head_z=-1.0), row(0.01, head_z=-1.0))).positions[0, 0]
     assert torch.allclose(ahead, torch.tensor([0.0, -1.0, 1.6]).double(), atol=1e-7)
 
 
@@ -64,7 +66,7 @@ def test_round_trip_with_lost_devices(tmp_path):
     write_table(tmp_path / "a.csv", raw)
     read = read_table(tmp_path / "a.csv")
     assert torch.equal(read.tracked, raw.tracked)
-    assert (read.places - raw.places)[raw.tracked].abs().max() < 1e-5
+    assert (read.positions - raw.positions)[raw.tracked].abs().max() < 1e-5
     assert (read.rotations - raw.rotations)[raw.tracked].abs().max() < 1e-5
     write_table(tmp_path / "b.csv", raw)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
@@ -78,7 +80,7 @@ def test_quaternions_are_made_unit(tmp_path):
 def test_numbers_of_a_lost_device_do_not_matter(tmp_path):
     lost = {"left_tracked": 0, "left_qw": 0.0, "left_x": "", "right_tracked": "true", "head_tracked": 1}
     read = read_table(table(tmp_path, *(row(t / 90, **lost) for t in range(5))))
-    assert read.tracked.tolist() == [[True, False, True]] * 5 and bool(torch.isfinite(read.places).all())
+    assert read.tracked.tolist() == [[True, False, True]] * 5 and bool(torch.isfinite(read.positions).all())
 
 
 BROKEN = {
@@ -126,23 +128,23 @@ def test_72_to_60_hz_of_turning_devices():
     true = recorded(even.times, spin=4.0)
     assert even.rate == pytest.approx(60) and even.tracked.all()
     assert torch.rad2deg(roma.rotmat_geodesic_distance(even.rotations, true.rotations)).max() < 0.1
-    assert (even.places - true.places).abs().max() < 1e-4
+    assert (even.positions - true.positions).abs().max() < 1e-4
 
 
 def test_a_constant_turn_is_met_exactly_at_uneven_times():
     times = torch.cumsum(torch.rand(200, generator=torch.Generator().manual_seed(0)).double() * 0.01 + 0.008, 0)
     turns = roma.rotvec_to_rotmat(times[:, None, None] * torch.tensor([0.0, 1.0, 2.0]).double().expand(3, 3))
-    places = times[:, None, None] * torch.ones(3, 3).double()
-    even = RawRecording(times, places, turns, torch.ones(200, 3, dtype=torch.bool)).resampled()
+    positions = times[:, None, None] * torch.ones(3, 3).double()
+    even = RawRecording(times, positions, turns, torch.ones(200, 3, dtype=torch.bool)).resampled()
     true = roma.rotvec_to_rotmat(even.times[:, None, None] * torch.tensor([0.0, 1.0, 2.0]).double().expand(3, 3))
     assert roma.rotmat_geodesic_distance(even.rotations, true).max() < 1e-5
-    assert (even.places - even.times[:, None, None]).abs().max() < 1e-9
+    assert (even.positions - even.times[:, None, None]).abs().max() < 1e-9
 
 
 def test_at_its_own_times_nothing_changes():
     raw = turning(60.0)
     even = raw.resampled()
-    assert len(even) == len(raw) and torch.allclose(even.places, raw.places) and even.tracked.all()
+    assert len(even) == len(raw) and torch.allclose(even.positions, raw.positions) and even.tracked.all()
 
 
 def test_lost_spans_and_gaps_are_untracked_and_held():
@@ -152,10 +154,10 @@ def test_lost_spans_and_gaps_are_untracked_and_held():
     lost = ~even.tracked[:, 1]
     t = even.times
     assert torch.equal(lost, (t > 71 / 72 + 1e-9) & (t < 144 / 72 - 1e-9)) and even.tracked[:, [0, 2]].all()
-    assert torch.equal(even.places[lost, 1], raw.places[71, 1].expand(int(lost.sum()), 3))
+    assert torch.equal(even.positions[lost, 1], raw.positions[71, 1].expand(int(lost.sum()), 3))
     kept = torch.cat([torch.arange(60), torch.arange(100, len(raw))])
     gap = RawRecording(
-        raw.times[kept], raw.places[kept], raw.rotations[kept], torch.ones(len(kept), 3, dtype=torch.bool)
+        raw.times[kept], raw.positions[kept], raw.rotations[kept], torch.ones(len(kept), 3, dtype=torch.bool)
     )
     lost = ~gap.resampled().tracked
     assert lost.all(1).equal(lost.any(1)) and torch.equal(lost[:, 0], (t > 59 / 72 + 1e-9) & (t < 100 / 72 - 1e-9))
@@ -167,17 +169,17 @@ def test_a_device_that_begins_late_or_never_comes():
     raw.tracked[:, 2] = False
     even = trackers(raw.resampled())
     assert not even.tracked[:41, 1].any() and even.tracked[42:, 1].all() and not even.tracked[:, 2].any()
-    assert (even.places[0, 1] - raw.places[50, 1]).abs().max() < 1e-5
+    assert (even.positions[0, 1] - raw.positions[50, 1]).abs().max() < 1e-5
 
 
 def test_recordings_that_are_none():
     raw = turning()
-    for places, said in ((raw.places * torch.nan, "NaN"), (raw.places * 1000, "expected metres")):
+    for positions, said in ((raw.positions * torch.nan, "NaN"), (raw.positions * 1000, "expected metres")):
         with pytest.raises(InputError, match=said):
-            RawRecording(raw.times, places, raw.rotations, raw.tracked)
+            RawRecording(raw.times, positions, raw.rotations, raw.tracked)
     with pytest.raises(InputError, match="headset is tracked in no sample"):
-        RawRecording(raw.times, raw.places, raw.rotations, torch.zeros_like(raw.tracked))
+        RawRecording(raw.times, raw.positions, raw.rotations, torch.zeros_like(raw.tracked))
     with pytest.raises(InputError, match="rate: got 0"):
         raw.resampled(0)
     with pytest.raises(InputError, match="samples a second"):
-        RawRecording(raw.times * 1000, raw.places, raw.rotations, raw.tracked)
+        RawRecording(raw.times * 1000, raw.positions, raw.rotations, raw.tracked)

@@ -58,10 +58,10 @@ def test_learns_a_clip_by_heart(taught, tmp_path):
     lib, name, off_m = library(frames=240), "motion_causal_heldout.safetensors", []
     part = lib.frames(2)
     motion = roma.rotvec_to_rotmat(torch.as_tensor(lib.poses[part])), torch.as_tensor(lib.trans[part])
-    world, places = SKELETON.fk(*motion)
+    world, positions = SKELETON.fk(*motion)
     while len(off_m) < 4:
-        said = SKELETON.fk(*CausalPredictor(network, SKELETON).predict(Trackers.of(world, places)))[1]
-        off_m.append(round(float((said - places).norm(dim=-1).mean()), 4))
+        pred = SKELETON.fk(*CausalPredictor(network, SKELETON).predict(Trackers.of(world, positions)))[1]
+        off_m.append(round(float((pred - positions).norm(dim=-1).mean()), 4))
         if off_m[-1] < 0.04:
             break
         onward = tmp_path / str(len(off_m))
@@ -102,23 +102,23 @@ def test_streams_as_it_predicts(predictor, trackers, finish):
 
 
 def test_head_and_wrists_are_where_the_devices_are(predictor, trackers):
-    world, places = SKELETON.fk(*predictor.predict(trackers))
-    assert (places[:, HEAD] - trackers.places[:, 0]).norm(dim=-1).max() < 1e-5
-    assert (places[:, 20:] - trackers.places[:, 1:]).norm(dim=-1).max() < 0.005
+    world, positions = SKELETON.fk(*predictor.predict(trackers))
+    assert (positions[:, HEAD] - trackers.positions[:, 0]).norm(dim=-1).max() < 1e-5
+    assert (positions[:, 20:] - trackers.positions[:, 1:]).norm(dim=-1).max() < 0.005
     torch.testing.assert_close(world[:, 20:], trackers.rotations[:, 1:], atol=1e-3, rtol=0)
 
 
 def test_a_lost_controller_costs_nothing_before_and_comes_back_without_a_jump(predictor, trackers):
     """The wrist goes over between answer and controller within RETURN_S, by 3/2 of the mean pace at most."""
     lost = losing(trackers, 1, 40, 70)
-    said, true = (SKELETON.fk(*predictor.predict(devices))[1] for devices in (lost, trackers))
-    assert torch.equal(said[:40], true[:40]) and torch.isfinite(said).all()
+    pred, true = (SKELETON.fk(*predictor.predict(devices))[1] for devices in (lost, trackers))
+    assert torch.equal(pred[:40], true[:40]) and torch.isfinite(pred).all()
     free = CausalPredictor(predictor.network, SKELETON, Finish(hands=False)).predict(lost)
     wrist = SKELETON.fk(*free)[1][:, 20]
-    gap = (wrist - trackers.places[:, 1]).norm(dim=-1)[70:80].max()
-    own = max(x[69:80].diff(dim=0).norm(dim=-1).max() for x in (wrist, trackers.places[:, 1]))
-    assert said[69:80, 20].diff(dim=0).norm(dim=-1).max() < 1.5 * gap / (RETURN_S * 60) + 2 * own
-    assert (said[80:, 20] - trackers.places[80:, 1]).norm(dim=-1).max() < 0.005
+    gap = (wrist - trackers.positions[:, 1]).norm(dim=-1)[70:80].max()
+    own = max(x[69:80].diff(dim=0).norm(dim=-1).max() for x in (wrist, trackers.positions[:, 1]))
+    assert pred[69:80, 20].diff(dim=0).norm(dim=-1).max() < 1.5 * gap / (RETURN_S * 60) + 2 * own
+    assert (pred[80:, 20] - trackers.positions[80:, 1]).norm(dim=-1).max() < 0.005
 
 
 @pytest.mark.parametrize("device", [0, 1, 2])
@@ -129,23 +129,23 @@ def test_a_device_lost_from_the_start_keeps_it_finite(predictor, trackers, devic
 
 def test_what_a_lost_device_says_does_not_matter(predictor, trackers):
     lost = losing(losing(trackers, 1, 30, 80), 0, 50, 55)
-    places, rotations = lost.places.clone(), lost.rotations.clone()
-    places[~lost.tracked], rotations[~lost.tracked] = 7.0, torch.eye(3)
+    positions, rotations = lost.positions.clone(), lost.rotations.clone()
+    positions[~lost.tracked], rotations[~lost.tracked] = 7.0, torch.eye(3)
     for a, b in zip(
-        predictor.predict(lost), predictor.predict(Trackers(rotations, places, lost.tracked)), strict=True
+        predictor.predict(lost), predictor.predict(Trackers(rotations, positions, lost.tracked)), strict=True
     ):
         assert torch.equal(a, b)
 
 
 def test_left_for_right_is_left_for_right(predictor, trackers):
     model = CausalPredictor(predictor.network, SKELETON, Finish(hands=False, feet=False))
-    other = Trackers(*mirrored(trackers.rotations, trackers.places), trackers.tracked)
-    said, reflected = model.predict(trackers).rotations, model.predict(other).rotations
-    torch.testing.assert_close(mirrored(said), reflected, atol=1e-4, rtol=0)
+    other = Trackers(*mirrored(trackers.rotations, trackers.positions), trackers.tracked)
+    pred, reflected = model.predict(trackers).rotations, model.predict(other).rotations
+    torch.testing.assert_close(mirrored(pred), reflected, atol=1e-4, rtol=0)
 
 
 def test_no_frame_is_no_recording(predictor, trackers):
-    nothing = Trackers(trackers.rotations[:0], trackers.places[:0], trackers.tracked[:0])
+    nothing = Trackers(trackers.rotations[:0], trackers.positions[:0], trackers.tracked[:0])
     with pytest.raises(InputError, match="no frame"):
         predictor.predict(nothing)
 
@@ -155,8 +155,8 @@ def test_a_frame_costs_one_look_of_one_frame_however_long_the_stream(trackers):
     torch.manual_seed(0)
     network = train.Network()
     stream, looks, kept = CausalPredictor(network, SKELETON).stream(), [], []
-    network.register_forward_hook(lambda module, given, said: looks.append(given[0].head.shape[:2]))
-    for frame in zip(trackers.rotations[:30], trackers.places[:30], trackers.tracked[:30], strict=True):
+    network.register_forward_hook(lambda module, given, pred: looks.append(given[0].head.shape[:2]))
+    for frame in zip(trackers.rotations[:30], trackers.positions[:30], trackers.tracked[:30], strict=True):
         stream.push(*frame)
         kept.append(sum(x.numel() for pair in stream.state for x in pair))
     assert looks == [(2, 1)] * 30 and len({*kept[1:]}) == 1

@@ -131,9 +131,9 @@ def test_stretches_by_hand():
 
 
 def test_the_floor_is_under_the_lower_ball_and_far_ones_are_refused():
-    places = np.zeros((100, 22, 3))
-    places[:, JOINT["left_foot"], 2], places[:, JOINT["right_foot"], 2] = 0.08, np.linspace(0.5, 0.6, 100)
-    assert floor_height(places, 0.03) == pytest.approx(0.05)
+    positions = np.zeros((100, 22, 3))
+    positions[:, JOINT["left_foot"], 2], positions[:, JOINT["right_foot"], 2] = 0.08, np.linspace(0.5, 0.6, 100)
+    assert floor_height(positions, 0.03) == pytest.approx(0.05)
     check_floor(0.11)
     with pytest.raises(InputError, match=r"floor is at -0\.81 m"):
         check_floor(-0.81)

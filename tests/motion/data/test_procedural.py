@@ -12,7 +12,7 @@ from avatarlab.motion.data.procedural import (
     HELD_OUT,
     PEOPLE,
     STANCE,
-    Person,
+    Performer,
     Stage,
     clips,
     smooth,
@@ -25,7 +25,7 @@ from avatarlab.motion.skeleton import JOINT, Skeleton
 
 STAGE = Stage(Skeleton(torch.tensor(REST).float()), 0.03)
 FEET = [JOINT["left_foot"], JOINT["right_foot"]]
-WHO = Person.drawn(3, 7)
+WHO = Performer.drawn(3, 7)
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,18 @@ def everything():
     return clips(STAGE, 7)
 
 
-def places_of(motion) -> np.ndarray:
+def positions_of(motion) -> np.ndarray:
     return STAGE.skeleton.fk(*motion)[1].numpy()
 
 
 def test_nothing_jumps_sinks_or_stands_in_the_air(everything):
     for name, _, _, motion in everything:
-        places = places_of(motion)
+        positions = positions_of(motion)
         turning, moving = speeds(motion, 60)
         assert (turning <= LIMITS).all() and (moving < FASTEST_M_S / 4).all(), name
-        lowest = places[:, FEET, 2].min(1)
+        lowest = positions[:, FEET, 2].min(1)
         assert lowest.min() > 0.03 - 0.012 and lowest.max() < 0.12, name
-        assert (places[:, JOINT["head"], 2] > 0.5).all(), name
+        assert (positions[:, JOINT["head"], 2] > 0.5).all(), name
 
 
 def test_knees_bend_forwards_and_backs_do_not_break(everything):
@@ -66,17 +66,17 @@ def test_all_people_are_there_and_differ(everything):
 
 
 def test_the_same_seed_moves_alike():
-    a, b, c = (walk(STAGE, Person.drawn(1, seed), 2.0).motion(STAGE.skeleton) for seed in (7, 7, 8))
+    a, b, c = (walk(STAGE, Performer.drawn(1, seed), 2.0).motion(STAGE.skeleton) for seed in (7, 7, 8))
     assert torch.equal(a.rotations, b.rotations) and not torch.equal(a.rotations, c.rotations)
 
 
 def test_a_standing_foot_does_not_slide():
     puppet = walk(STAGE, WHO, 4.0, bow=0.6)
-    places = places_of(puppet.motion(STAGE.skeleton))
+    positions = positions_of(puppet.motion(STAGE.skeleton))
     phase = WHO.tempo * np.arange(240) / 60
     for foot, shift in zip(FEET, (0.0, 0.5), strict=True):
         stands = ((phase + shift) % 1 < STANCE - 0.02) & ((phase + shift) % 1 > 0.15)
-        slid = np.linalg.norm(np.diff(places[:, foot], axis=0), axis=1)[stands[1:] & stands[:-1]]
+        slid = np.linalg.norm(np.diff(positions[:, foot], axis=0), axis=1)[stands[1:] & stands[:-1]]
         assert slid.max() < 1e-4
 
 
@@ -112,10 +112,10 @@ def test_the_cycle_closes_and_goes_on():
     walked, phase = WalkCycle.load(), np.array([0.0, 0.3, 1.0, 1.3])
     assert 0.8 < walked.stride < 1.3  # leg lengths in two slow steps
     for name in ("pelvis", "left_ankle", "right_ankle"):
-        places = walked.places(name, phase)
-        assert np.allclose(places[2:] - places[:2], [0, walked.stride, 0])
+        positions = walked.positions(name, phase)
+        assert np.allclose(positions[2:] - positions[:2], [0, walked.stride, 0])
     dense = np.linspace(0, 1, 200, endpoint=False)
-    feet = [walked.places(f"{side}_ankle", dense) for side in ("left", "right")]
+    feet = [walked.positions(f"{side}_ankle", dense) for side in ("left", "right")]
     assert all(np.ptp(foot[:, 2]) < 0.25 for foot in feet)
     lifted = [dense[foot[:, 2].argmax()] for foot in feet]
     assert abs(abs(lifted[0] - lifted[1]) - 0.5) < 0.06  # half a stride apart

@@ -71,12 +71,12 @@ def test_smallest_turn_of_opposite_directions_is_half_a_turn():
 def test_the_same_skeleton_keeps_every_rotation_and_place():
     turns, root = wild(), np.random.default_rng(1).normal(size=(5, 3))
     take = recorded(rotations=turns, root=root)
-    world, places = SKELETON.fk(*retarget(take, SKELETON))
+    world, positions = SKELETON.fk(*retarget(take, SKELETON))
     assert np.allclose(world.numpy(), np.array(UPRIGHT) @ turns, atol=1e-5)
-    ours = places.numpy() @ np.array(UPRIGHT)  # back to y up
+    ours = positions.numpy() @ np.array(UPRIGHT)  # back to y up
     hips = [JOINT["left_hip"], JOINT["right_hip"]]
-    assert np.allclose(ours[:, hips].mean(1), take.places[:, hips].mean(1), atol=1e-5)
-    assert np.allclose(ours, take.places, atol=1e-5)
+    assert np.allclose(ours[:, hips].mean(1), take.positions[:, hips].mean(1), atol=1e-5)
+    assert np.allclose(ours, take.positions, atol=1e-5)
 
 
 def test_limbs_point_where_the_recorded_ones_point_whatever_the_rest():
@@ -109,10 +109,10 @@ def test_the_way_is_scaled_by_the_legs_and_y_up_becomes_z_up():
     root = np.array([[1.0, 2.0, 3.0]])
     take = recorded(root=root, scale=0.8)
     assert leg_ratio(take, ASF, SKELETON) == pytest.approx(1.25)
-    _, places = SKELETON.fk(*retarget(take, SKELETON))
+    _, positions = SKELETON.fk(*retarget(take, SKELETON))
     hips = REST[[JOINT["left_hip"], JOINT["right_hip"]]].mean(0)
     expected = np.array(UPRIGHT) @ (1.25 * root[0] + hips)
-    assert np.allclose(places[0, [1, 2]].mean(0), expected, atol=1e-5)
+    assert np.allclose(positions[0, [1, 2]].mean(0), expected, atol=1e-5)
     assert expected[2] == pytest.approx(2.5 + hips[1])
 
 
@@ -121,10 +121,10 @@ def test_left_stays_left_and_the_face_looks_along_minus_y():
     turns[:, JOINT["left_shoulder"]] = turns[:, JOINT["left_elbow"]] = Rotation.from_rotvec(
         [0, 0, 1.0]
     ).as_matrix()
-    _, places = SKELETON.fk(*retarget(recorded(rotations=turns), SKELETON))
-    left, right = places[0, JOINT["left_wrist"]], places[0, JOINT["right_wrist"]]
+    _, positions = SKELETON.fk(*retarget(recorded(rotations=turns), SKELETON))
+    left, right = positions[0, JOINT["left_wrist"]], positions[0, JOINT["right_wrist"]]
     assert left[0] > 0 > right[0] and left[2] > right[2] + 0.3
-    assert places[0, JOINT["left_foot"], 1] < places[0, JOINT["left_ankle"], 1]
+    assert positions[0, JOINT["left_foot"], 1] < positions[0, JOINT["left_ankle"], 1]
 
 
 def test_halfway_is_in_the_middle():
@@ -169,7 +169,7 @@ def test_real_takes_keep_their_limbs_and_stand_on_the_floor(hdm, open_body):
     for take in hdm[::45]:
         recording = asf.read(take.skeleton, take.path)
         assert limb_angles(recording, skeleton).max() < 1
-        _, places = skeleton.fk(*retarget(recording, skeleton))
-        feet = places[:, [JOINT["left_foot"], JOINT["right_foot"]], 2].amin(1)
+        _, positions = skeleton.fk(*retarget(recording, skeleton))
+        feet = positions[:, [JOINT["left_foot"], JOINT["right_foot"]], 2].amin(1)
         assert abs(np.percentile(feet, 2)) < 0.1
-        assert (places[:, JOINT["head"], 2] > places[:, JOINT["left_foot"], 2]).all()
+        assert (positions[:, JOINT["head"], 2] > positions[:, JOINT["left_foot"], 2]).all()

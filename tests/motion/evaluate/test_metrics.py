@@ -79,9 +79,9 @@ def test_a_drift_shows_in_the_velocity(skeleton, moving):
 def test_a_cubic_path_jitters_by_six_times_its_factor():
     time = torch.arange(50, dtype=torch.float64) / RATE
     path = 7.0 * time**3 + 2 * time**2 - time
-    places = torch.zeros(50, COUNT, 3, dtype=torch.float64)
-    places[..., 0] = path[:, None]
-    assert float(metrics.jitter(places)) == pytest.approx(6 * 7.0 / 100, rel=1e-6)
+    positions = torch.zeros(50, COUNT, 3, dtype=torch.float64)
+    positions[..., 0] = path[:, None]
+    assert float(metrics.jitter(positions)) == pytest.approx(6 * 7.0 / 100, rel=1e-6)
 
 
 def test_a_constant_angle_in_both_forms(skeleton):
@@ -163,22 +163,22 @@ def test_skating_is_not_hidden_by_lifting_the_foot_and_walking_is_no_skating(ske
 
 
 def test_a_foot_stands_only_where_it_is_low_and_slow():
-    places = torch.zeros(6, COUNT, 3)
-    places[:, list(FEET), 2] = 0.05
-    places[3:, FEET[0], 0] = 0.5  # one jump
-    places[:, FEET[1], 2] = 0.16
+    positions = torch.zeros(6, COUNT, 3)
+    positions[:, list(FEET), 2] = 0.05
+    positions[3:, FEET[0], 0] = 0.5  # one jump
+    positions[:, FEET[1], 2] = 0.16
     expected = torch.ones(5, 4, dtype=torch.bool)
     expected[2, 0] = False
     expected[:, 1] = False
-    assert torch.equal(metrics.contact(places), expected)
+    assert torch.equal(metrics.contact(positions), expected)
 
 
 def test_depth_is_of_the_lowest_foot_point_and_zero_above():
-    places = torch.ones(4, COUNT, 3)
-    places[0, FEET[2], 2], places[0, FEET[0], 2] = -0.04, -0.01
-    places[1, FEET[3], 2] = 0.02
-    places[2, JOINT["left_wrist"], 2] = -1.0
-    assert float(metrics.floor_penetration(places)) == pytest.approx(1.0)
+    positions = torch.ones(4, COUNT, 3)
+    positions[0, FEET[2], 2], positions[0, FEET[0], 2] = -0.04, -0.01
+    positions[1, FEET[3], 2] = 0.02
+    positions[2, JOINT["left_wrist"], 2] = -1.0
+    assert float(metrics.floor_penetration(positions)) == pytest.approx(1.0)
 
 
 def test_clips_count_alike_however_long_they_are(skeleton, moving):
@@ -204,10 +204,10 @@ def test_wrists_out_of_reach_are_told_apart(skeleton, moving):
 def test_a_batch_is_its_clips_one_by_one(skeleton, moving):
     other = Motion(moving.rotations.flip(0), moving.trans.flip(0))
     both = Motion(*(torch.stack(pair) for pair in zip(moving, other, strict=True)))
-    said = Motion(both.rotations.roll(1, 1), both.trans + 0.01)
-    together = scores(skeleton, both, said)
+    pred = Motion(both.rotations.roll(1, 1), both.trans + 0.01)
+    together = scores(skeleton, both, pred)
     for k in range(2):
-        alone = scores(skeleton, Motion(*(x[k] for x in both)), Motion(*(x[k] for x in said)))
+        alone = scores(skeleton, Motion(*(x[k] for x in both)), Motion(*(x[k] for x in pred)))
         for key, value in alone.items():
             assert torch.allclose(together[key][k], value, equal_nan=True), key
 

@@ -11,7 +11,7 @@ from strangers import library, shifted
 from avatarlab.core.errors import InputError
 from avatarlab.evaluate.tables import write_csv
 from avatarlab.motion import models, publishing
-from avatarlab.motion.evaluate import Bench, Job, chosen, gather, jobs, leaks, means, score, tables
+from avatarlab.motion.evaluate import Bench, SegmentJob, chosen, gather, jobs, leaks, means, score, tables
 from avatarlab.motion.evaluate.dropout import (
     AFTER,
     BEFORE,
@@ -66,8 +66,8 @@ class Prophet:
         self.model = model
 
     def predict(self, trackers):
-        said = self.model.predict(trackers)
-        return said._replace(trans=said.trans + 1e-5 * trackers.places[-1, 0])
+        pred = self.model.predict(trackers)
+        return pred._replace(trans=pred.trans + 1e-5 * trackers.positions[-1, 0])
 
 
 def test_every_test_segment_is_scored_once_and_no_other(rows, known):
@@ -88,8 +88,8 @@ def test_no_clip_and_no_held_out_subject_is_on_both_sides(known):
 def test_the_truth_itself_has_no_error(at):
     found = row(at, "heldout", "truth", 0, at.truth(0))
     for key in METRICS:
-        wanted = found.get(f"truth_{key}", 0.0)
-        assert found[key] == pytest.approx(wanted, nan_ok=True), key
+        expected = found.get(f"truth_{key}", 0.0)
+        assert found[key] == pytest.approx(expected, nan_ok=True), key
     assert [found[joint] for joint in JOINTS] == [0.0] * 22
 
 
@@ -113,7 +113,7 @@ def existing(one):
 def test_a_model_that_fails_is_named_and_leaves_no_gap(path, monkeypatch):
     monkeypatch.setattr(models.weights, "find", lambda *_: path.parent / "nothing.safetensors")
     with pytest.raises(InputError, match="sage, split heldout"):
-        gather(path, [Job("heldout", "sage", (0,))], workers=0)
+        gather(path, [SegmentJob("heldout", "sage", (0,))], workers=0)
     with pytest.raises(InputError, match="expected one of mean, knn, ridge"):
         models.load("median", "heldout", library())
 
@@ -167,9 +167,9 @@ def test_to_be_early_costs(at):
 def test_a_lost_controller_stays_where_it_was_and_the_rest_goes_on(at):
     seen = at.trackers(0)
     gone = without(seen, 2, 50, 20)
-    assert torch.equal(gone.places[50:70, 2], seen.places[49, 2].expand(20, 3))
+    assert torch.equal(gone.positions[50:70, 2], seen.positions[49, 2].expand(20, 3))
     assert not gone.tracked[50:70, 2].any() and int((~gone.tracked).sum()) == 20
-    assert torch.equal(gone.places[70:], seen.places[70:]) and torch.equal(
+    assert torch.equal(gone.positions[70:], seen.positions[70:]) and torch.equal(
         gone.rotations[:, :2], seen.rotations[:, :2]
     )
 
@@ -177,12 +177,12 @@ def test_a_lost_controller_stays_where_it_was_and_the_rest_goes_on(at):
 def test_curves_of_a_lost_controller(path, known, at):
     found = curves(path, (["mean", "ridge"], "heldout", 2), workers=0)
     assert {*found} == {"mean", "ridge"} and len(seconds()) == TOLD + LOST + AFTER and seconds()[TOLD] == 0
-    by_hand = losing(at, Job("heldout", "ridge", (0, 1)))
+    by_hand = losing(at, SegmentJob("heldout", "ridge", (0, 1)))
     assert np.allclose(np.mean([errors for _, errors in by_hand], 0)[0], found["ridge"].wrist_cm)
     assert found["ridge"].lost()["lost_wrist_cm"] > 0
     undisturbed = at.truth(0), at.model("ridge", "heldout").predict(at.trackers(0))
-    places = [at.skeleton.fk(*motion)[1][BEFORE - TOLD : BEFORE] for motion in undisturbed]
-    plain = 100 * (places[0] - places[1]).norm(dim=-1).mean(1)
+    positions = [at.skeleton.fk(*motion)[1][BEFORE - TOLD : BEFORE] for motion in undisturbed]
+    plain = 100 * (positions[0] - positions[1]).norm(dim=-1).mean(1)
     assert np.allclose(by_hand[0][1][1][:TOLD], plain, atol=1e-4)
 
 
@@ -227,4 +227,4 @@ def test_the_table_has_every_model_and_the_csv_every_row(rows, tmp_path):
 
 def test_score_asks_only_for_its_segments(at, known):
     test = known.split("random")[1]
-    assert [r["segment"] for r in score(at, Job("random", "mean", tuple(test[:1])))] == test[:1]
+    assert [r["segment"] for r in score(at, SegmentJob("random", "mean", tuple(test[:1])))] == test[:1]

@@ -1,4 +1,4 @@
-"""ASF and AMC: a skeleton of three bones whose places are known in closed form, and lines that are wrong."""
+"""ASF and AMC: a skeleton of three bones whose positions are known in closed form, and lines that are wrong."""
 
 import numpy as np
 import pytest
@@ -63,14 +63,14 @@ HEAD = "#!OML:ASF nowhere\n:FULLY-SPECIFIED\n:DEGREES\n"
 FRAME = "1\nroot 1 2 3 0 0 0\narm 0 0 0\nhand 0\n"
 
 
-def places(amc, skeleton=SKELETON):
+def positions(amc, skeleton=SKELETON):
     """Places of one-frame motion by joint, in units of the file."""
     recording = asf.read(skeleton, HEAD + amc)
-    return dict(zip(recording.names, recording.places[0] / UNIT, strict=True))
+    return dict(zip(recording.names, recording.positions[0] / UNIT, strict=True))
 
 
 def test_the_rest_pose_lies_where_the_lengths_say():
-    at = places(FRAME)
+    at = positions(FRAME)
     assert np.allclose(at["root"], [1, 2, 3]) and np.allclose(at["arm"], [1, 2, 3])
     assert np.allclose(at["hand"], [3, 2, 3]) and np.allclose(at["hand_end"], [4, 2, 3])
     assert np.allclose(at["stiff_end"], [1, 5, 3])
@@ -78,13 +78,13 @@ def test_the_rest_pose_lies_where_the_lengths_say():
 
 def test_a_bone_turns_about_its_own_axes_and_takes_its_children_along():
     # the arm's x axis is the world's y: 90 degrees about it bring +x to -z
-    at = places("1\nroot 0 0 0 0 0 0\narm 90 0 0\nhand 90\n")
+    at = positions("1\nroot 0 0 0 0 0 0\narm 90 0 0\nhand 90\n")
     assert np.allclose(at["hand"], [0, 0, -2])
     assert np.allclose(at["hand_end"] - at["hand"], [0, 1, 0])
 
 
 def test_the_root_turns_everything():
-    at = places("1\nroot 0 0 0 0 0 90\narm 0 0 0\nhand 0\n")
+    at = positions("1\nroot 0 0 0 0 0 90\narm 0 0 0\nhand 0\n")
     assert np.allclose(at["hand"], [0, 2, 0]) and np.allclose(at["stiff_end"], [-3, 0, 0])
 
 
@@ -112,7 +112,7 @@ def test_radians_and_another_order_of_the_root_and_windows_line_ends():
     )
     amc = f"1\nroot {np.pi / 2} 0 0 2 1 3\narm 0 0 0\nhand 0\n".replace("\n", "\r\n")
     recording = asf.read(turned.replace("\n", "\r\n"), HEAD.replace("DEGREES", "RADIANS") + amc)
-    at = dict(zip(recording.names, recording.places[0] / 0.0254, strict=True))
+    at = dict(zip(recording.names, recording.positions[0] / 0.0254, strict=True))
     assert np.allclose(at["root"], [1, 2, 3]) and np.allclose(at["hand"], [1, 4, 3])
 
 
@@ -123,7 +123,7 @@ def test_bones_may_come_in_any_order_and_the_rate_is_the_callers(tmp_path):
     recording = asf.read(*paths, rate=60)
     assert len(recording) == 2 and recording.rate == 60 and recording.form == "asf" and recording.up == "y"
     assert len(recording.frames(slice(1, 2))) == 1
-    moved = places(FRAME.replace("1 2 3", "0 0 0"))
+    moved = positions(FRAME.replace("1 2 3", "0 0 0"))
     assert np.allclose(recording.rest / UNIT, [moved[name] for name in recording.names])
 
 
@@ -189,7 +189,7 @@ def test_a_take_of_cmu_stands_on_its_floor():
             break
     recording = asf.read(found[f"{takes[0][:6]}.asf"], found[takes[0]])
     assert len(recording.names) == 38 and len(recording) > 60
-    assert np.percentile(recording.places[..., 1].min(1), 10) == pytest.approx(0, abs=0.08)
+    assert np.percentile(recording.positions[..., 1].min(1), 10) == pytest.approx(0, abs=0.08)
     assert np.allclose(np.linalg.det(recording.rotations), 1)
     shin = recording.offsets[recording.names.index("lfoot")]
     assert 0.3 < np.linalg.norm(shin) < 0.5

@@ -38,7 +38,7 @@ Frame Time: 0.0125
 
 
 def at(recording, frame):
-    return dict(zip(recording.names, recording.places[frame], strict=True))
+    return dict(zip(recording.names, recording.positions[frame], strict=True))
 
 
 def test_places_are_where_the_offsets_and_angles_put_them():
@@ -76,7 +76,7 @@ def test_a_joint_with_places_of_its_own_is_moved_frame_by_frame():
     recording = bvh.read(text)
     assert np.allclose(at(recording, 0)["left arm"], [0.11, 0.09, 0.03])
     assert np.allclose(at(recording, 1)["left arm"], [0.01, 0.12, 0.03])
-    assert np.allclose(recording.frames(slice(1, 2)).places[0], recording.places[1])
+    assert np.allclose(recording.frames(slice(1, 2)).positions[0], recording.positions[1])
 
 
 def test_units_and_the_vertical_are_the_callers():
@@ -138,7 +138,7 @@ def test_a_take_of_the_daz_conversion_begins_in_a_t_pose():
     content = next(content for name, content in members(archive, (".bvh",)) if name.endswith("14_37.bvh"))
     recording = bvh.read(content.decode())
     assert recording.form == "daz" and recording.rate == pytest.approx(120, abs=0.1)
-    first = dict(zip(recording.names, recording.places[0], strict=True))
+    first = dict(zip(recording.names, recording.positions[0], strict=True))
     arm = first["lHand"] - first["lShldr"]
     assert abs(arm[1]) < 0.1 and 0.4 < arm[0] < 0.7
-    assert np.percentile(recording.places[4:, :, 1].min(1), 20) == pytest.approx(0, abs=0.1)
+    assert np.percentile(recording.positions[4:, :, 1].min(1), 20) == pytest.approx(0, abs=0.1)

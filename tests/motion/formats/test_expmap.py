@@ -34,7 +34,7 @@ def test_the_skeleton_is_a_whole_body_of_subject_02():
 
 def test_a_stored_rotation_is_the_transposed_one_and_takes_the_children_along():
     recording = expmap.read(text(still(), still(lhumerus=(0, 0, np.pi / 2))))
-    at = dict(zip(recording.names, recording.places[0], strict=True))
+    at = dict(zip(recording.names, recording.positions[0], strict=True))
     arm = at["lradius"] - at["lhumerus"]
     assert np.allclose(arm, [0, -0.27461, 0], atol=1e-5)  # from +x: R(-90 deg about z) lowers the left arm
     assert np.allclose(at["lwrist"] - at["lradius"], [0, -0.189402, 0], atol=1e-5)
@@ -84,8 +84,8 @@ def test_a_real_take_bends_knees_the_right_way_and_stands_on_its_floor():
         pytest.skip(f"no {archive}")
     found = (content for name, content in members(archive, (".txt",)) if "walking" in name)
     recording = expmap.read(next(found).decode())
-    at = {name: recording.places[:, k] for k, name in enumerate(recording.names)}
-    assert np.percentile(recording.places[..., 1].min(1), 20) == pytest.approx(0, abs=0.08)
+    at = {name: recording.positions[:, k] for k, name in enumerate(recording.names)}
+    assert np.percentile(recording.positions[..., 1].min(1), 20) == pytest.approx(0, abs=0.08)
     forward = recording.rotations[:, 0] @ [0, 0, 1]
     hip, knee, ankle = at["lfemur"], at["ltibia"], at["lfoot"]
     bend = ((knee - (hip + ankle) / 2) * forward).sum(1)

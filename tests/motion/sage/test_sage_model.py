@@ -8,7 +8,7 @@ from avatarlab.motion.sage import PAPER, SMALL, TINY
 from avatarlab.motion.sage.codebook import Codebook, Quantiser, used_codes
 from avatarlab.motion.sage.denoiser import Denoiser
 from avatarlab.motion.sage.model import Codebooks, Sage, scaled, size
-from avatarlab.motion.sage.pose_pca import Movements, shared_out
+from avatarlab.motion.sage.pose_pca import PosePCA, shared_out
 from avatarlab.motion.sage.refiner import Refiner, followed
 from avatarlab.motion.skeleton import LOWER, UPPER
 from avatarlab.motion.trackers import features
@@ -100,7 +100,7 @@ def test_movements_lose_nothing_where_there_are_enough():
     torch.manual_seed(1)
     few = torch.randn(6, 20 * 9 * 6)
     pose = (torch.randn(50, 6) @ few).view(50, 20, 9, 6) + torch.randn(20, 9, 6)
-    movements = Movements(TINY, 9)
+    movements = PosePCA(TINY, 9)
     assert not movements.measured
     movements.measure(pose, torch.linspace(0.1, 0.6, 9))
     latents = movements.taken(pose)
@@ -143,8 +143,8 @@ def test_unlearned_refiner_of_the_paper_adds_nothing():
 
 
 def test_still_devices_have_features_of_zero_speed():
-    rotations, places = torch.eye(3).expand(4, 3, 3, 3), torch.ones(4, 3, 3)
-    plain = features(rotations, places)
+    rotations, positions = torch.eye(3).expand(4, 3, 3, 3), torch.ones(4, 3, 3)
+    plain = features(rotations, positions)
     assert plain.shape == (3, 3, 18)
     assert plain[0, 0].tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0, 0, 0]
     assert not scaled(plain)[..., 6:12].any() and not scaled(plain)[..., 15:].any()

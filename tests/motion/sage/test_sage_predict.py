@@ -19,7 +19,7 @@ FRAMES = 30
 
 
 def skeleton() -> Skeleton:
-    """Joints at made-up places."""
+    """Joints at made-up positions."""
     return Skeleton(torch.randn(22, 3, generator=torch.Generator().manual_seed(5)) * 0.2)
 
 
@@ -54,7 +54,7 @@ def test_the_future_changes_nothing(settings):
     other = recording(9)
     changed = Trackers(
         torch.cat([trackers.rotations[: t + 1], other.rotations[t + 1 :]]),
-        torch.cat([trackers.places[: t + 1], other.places[t + 1 :]]),
+        torch.cat([trackers.positions[: t + 1], other.positions[t + 1 :]]),
         trackers.tracked,
     )
     one, two = model.predict(trackers), model.predict(changed)
@@ -73,7 +73,7 @@ def test_live_says_what_offline_says(settings, refined):
 
 def test_the_refiner_remembers():
     model, trackers = predictor(), recording()
-    late = Trackers(trackers.rotations[5:], trackers.places[5:], trackers.tracked[5:])
+    late = Trackers(trackers.rotations[5:], trackers.positions[5:], trackers.tracked[5:])
     whole, cut = (model.predict(x).rotations[-1] for x in (trackers, late))
     assert (whole - cut).abs().max() > 1e-7  # 25 frames on, the window is the same
     model.refined = False
@@ -83,15 +83,15 @@ def test_the_refiner_remembers():
 
 def test_head_is_where_the_headset_is():
     model, trackers = predictor(), recording()
-    said = model.predict(trackers)
-    _, places = model.skeleton.fk(said.rotations, said.trans)
-    assert (places[:, HEAD] - trackers.places[:, 0]).norm(dim=-1).max() < 1e-5
+    pred = model.predict(trackers)
+    _, positions = model.skeleton.fk(pred.rotations, pred.trans)
+    assert (positions[:, HEAD] - trackers.positions[:, 0]).norm(dim=-1).max() < 1e-5
 
 
 def test_first_frame_stands_still_before_the_begin():
     model, trackers = predictor(refined=False), recording()
     padded = Trackers(
-        *(torch.cat([x[:1].expand(19, *x.shape[1:]), x]) for x in (trackers.rotations, trackers.places)),
+        *(torch.cat([x[:1].expand(19, *x.shape[1:]), x]) for x in (trackers.rotations, trackers.positions)),
         torch.ones(FRAMES + 19, 3, dtype=torch.bool),
     )
     torch.testing.assert_close(
@@ -102,7 +102,7 @@ def test_first_frame_stands_still_before_the_begin():
 def test_place_and_heading_do_not_matter():
     model, trackers = predictor(), recording()
     turn, shift = about_vertical(torch.tensor(2.0)), torch.tensor([3.0, -7.0, 0.0])
-    moved = Trackers(turn @ trackers.rotations, trackers.places @ turn.T + shift, trackers.tracked)
+    moved = Trackers(turn @ trackers.rotations, trackers.positions @ turn.T + shift, trackers.tracked)
     one, two = model.predict(trackers), model.predict(moved)
     torch.testing.assert_close(two.rotations[:, 1:], one.rotations[:, 1:], rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(two.rotations[:, 0], turn @ one.rotations[:, 0], rtol=1e-3, atol=1e-4)
@@ -110,7 +110,7 @@ def test_place_and_heading_do_not_matter():
 
 def test_paper_sees_the_world():
     model, trackers = predictor(SMALL_PAPER), recording()
-    moved = Trackers(trackers.rotations, trackers.places + torch.tensor([3.0, 0.0, 0.0]), trackers.tracked)
+    moved = Trackers(trackers.rotations, trackers.positions + torch.tensor([3.0, 0.0, 0.0]), trackers.tracked)
     assert (model.predict(moved).rotations - model.predict(trackers).rotations).abs().max() > 1e-4
 
 

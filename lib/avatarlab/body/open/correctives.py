@@ -11,7 +11,7 @@ import torch
 
 from avatarlab.body.layout import JOINT_NAMES, PARENTS
 from avatarlab.body.open.rig import TPose, entry_bones, walk
-from avatarlab.body.open.source import Source
+from avatarlab.body.open.source import AnnySource
 
 POSE_SPREAD = {
     "hip": ((-0.39, 0.0, 0.0), (0.50, 0.25, 0.25)),
@@ -50,9 +50,9 @@ def random_poses(count: int, seed: int) -> np.ndarray:
         side, _, joint = name.rpartition("_")
         key = "finger" if joint[-1].isdigit() and side in ("left", "right") else joint if side else name
         if key in POSE_SPREAD:
-            mean, spread = np.array(POSE_SPREAD[key])
+            mean, std = np.array(POSE_SPREAD[key])
             mirror = [1, -1, -1] if side == "right" else [1, 1, 1]
-            poses[:, j] = (mean + spread * rng.standard_normal((count, 3))) * mirror
+            poses[:, j] = (mean + std * rng.standard_normal((count, 3))) * mirror
     return poses
 
 
@@ -65,7 +65,7 @@ def global_rotations(rotations: np.ndarray) -> np.ndarray:
     return world
 
 
-def bone_entries(source: Source) -> np.ndarray:
+def bone_entries(source: AnnySource) -> np.ndarray:
     """Return for each bone the joint whose local rotation enters there, or -1; each foot's enters at all five toes."""
     entries = np.full(len(source.bones), -1)
     entries[entry_bones(source.bones)] = np.arange(len(JOINT_NAMES))
@@ -75,7 +75,7 @@ def bone_entries(source: Source) -> np.ndarray:
     return entries
 
 
-def bone_rotations(source: Source, rotations: np.ndarray) -> np.ndarray:
+def bone_rotations(source: AnnySource, rotations: np.ndarray) -> np.ndarray:
     """Return each bone's world rotation from the T-pose (B, 3, 3) for local joint rotations (55, 3, 3)."""
     world = np.tile(np.eye(3), (len(source.bones), 1, 1))
     for b, (parent, joint) in enumerate(zip(source.bone_parents, bone_entries(source), strict=True)):
@@ -87,11 +87,11 @@ def bone_rotations(source: Source, rotations: np.ndarray) -> np.ndarray:
 class Deformers:
     """Anny's own deformation and SMPL-X's, of one shape, for the same joint rotations; pelvis at the origin."""
 
-    def __init__(self, source: Source, pose: TPose, coefficients: np.ndarray):
+    def __init__(self, source: AnnySource, pose: TPose, coefficients: np.ndarray):
         self.source, self.pose = source, pose
         rest, heads, _ = source.rest(coefficients)
-        self.bone_heads = walk(source.bone_parents, pose.turns, heads)
-        from_head = np.einsum("bij,vbj->vbi", pose.turns, rest[:, None] - heads[None])
+        self.bone_heads = walk(source.bone_parents, pose.rotations, heads)
+        from_head = np.einsum("bij,vbj->vbi", pose.rotations, rest[:, None] - heads[None])
         self.weighted = source.weights[..., None] * from_head  # (V, B, 3)
         self.vertices, self.joints = pose.at(coefficients)
 
@@ -150,7 +150,9 @@ def _chain(joint: int) -> list[int]:
     return chain
 
 
-def solve(source: Source, pose: TPose, coefficients: np.ndarray, count: int = 300, seed: int = 0) -> np.ndarray:
+def solve(
+    source: AnnySource, pose: TPose, coefficients: np.ndarray, count: int = 300, seed: int = 0
+) -> np.ndarray:
     """Return posedirs (V, 3, 486) in metres that bring SMPL-X skinning onto Anny's at one shape."""
     deformers = Deformers(source, pose, coefficients)
     rotations = random_rotations(count, seed)

@@ -14,7 +14,7 @@ import torch
 from avatarlab.body.layout import PARENTS
 from avatarlab.body.open.correctives import global_rotations
 from avatarlab.body.open.rig import TPose, walk
-from avatarlab.body.open.source import PHENOTYPES, Source
+from avatarlab.body.open.source import PHENOTYPES, AnnySource
 from avatarlab.body.open.vertex_order import permutation
 
 MODES = 120
@@ -32,7 +32,7 @@ class Family:
     Anny's blendshape coefficients, made by ``source.coefficients``, to z.
     """
 
-    source: Source
+    source: AnnySource
     base: torch.Tensor
     modes: torch.Tensor
     project: torch.Tensor
@@ -64,7 +64,7 @@ class Family:
         return self.base + torch.tensordot(self.coordinates(theta), self.modes, 1)
 
 
-def family(source: Source, pose: TPose, seed: int = 0) -> Family:
+def family(source: AnnySource, pose: TPose, seed: int = 0) -> Family:
     """Reduce Anny's blendshapes to the modes that bodies of all builds use."""
     coefficients = source.coefficients(_spread(source, seed)).numpy()
     order = permutation(source.vertices)
@@ -85,7 +85,7 @@ def family(source: Source, pose: TPose, seed: int = 0) -> Family:
     return Family(source, *(torch.from_numpy(array) for array in (base, modes, project)))
 
 
-def _spread(source: Source, seed: int) -> torch.Tensor:
+def _spread(source: AnnySource, seed: int) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     theta = rng.uniform(-1.3, 1.3, (SAMPLES, len(source.parameters)))
     for k, name in enumerate(PHENOTYPES):

@@ -6,11 +6,11 @@ import torch
 from avatarlab.body import Body
 from avatarlab.body.open.correctives import bone_entries
 from avatarlab.body.open.rig import joint_bones
-from avatarlab.body.open.source import ANNY_TO_SMPLX, Source, split
+from avatarlab.body.open.source import ANNY_TO_SMPLX, AnnySource, split
 from avatarlab.body.open.vertex_order import permutation
 
 
-def bone_deltas(source: Source, turns: np.ndarray, rotations: np.ndarray) -> torch.Tensor:
+def bone_deltas(source: AnnySource, turns: np.ndarray, rotations: np.ndarray) -> torch.Tensor:
     """Return Anny's ``local-ref`` pose parameters (N, B, 4, 4) of SMPL-X local rotations (N, 55, 3, 3).
 
     Delta_b = C' G_p' L_b G_b C with C the axes, G the rest-to-T rotation ``turns`` (B, 3, 3) of bone and parent, L_b
@@ -24,7 +24,7 @@ def bone_deltas(source: Source, turns: np.ndarray, rotations: np.ndarray) -> tor
     return torch.from_numpy(delta)
 
 
-def pose_anny(model, source: Source, turns: np.ndarray, theta: torch.Tensor, rotations: np.ndarray):
+def pose_anny(model, source: AnnySource, turns: np.ndarray, theta: torch.Tensor, rotations: np.ndarray):
     """Pose Anny's own model: parameters theta (N, P), rotations (N, 55, 3, 3) -> vertices (N, V, 3) in file order and
     joints (N, 55, 3), metres, SMPL-X axes, pelvis joint at the origin."""
     phenotypes, local = split(model, theta.double(), source.parameters)

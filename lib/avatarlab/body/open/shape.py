@@ -12,7 +12,7 @@ SEXES = ("male", "female")
 
 
 @dataclass(frozen=True)
-class Prior:
+class SexPrior:
     """Gaussian of the components of one sex: mean (48,) and covariance (48, 48)."""
 
     mean: np.ndarray
@@ -57,7 +57,7 @@ def learn(points: np.ndarray) -> ShapeSpace:
     return ShapeSpace(mean, basis, float(np.sqrt(np.square(left).sum(2).mean())))
 
 
-def prior(scores: np.ndarray, measures: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> Prior:
+def prior(scores: np.ndarray, measures: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> SexPrior:
     """Return the prior of one sex from matched bodies: scores (N, 48) regressed on their measures (N, K).
 
     The bodies over-sample the tails; what the population says of the measures, ``mean`` (K,) and ``covariance``
@@ -67,10 +67,10 @@ def prior(scores: np.ndarray, measures: np.ndarray, mean: np.ndarray, covariance
     weights, *_ = np.linalg.lstsq(design, scores, rcond=None)
     residual = scores - design @ weights
     open_ = residual.T @ residual / (len(scores) - design.shape[1])
-    return Prior(weights[0], weights[1:].T @ covariance @ weights[1:] + open_)
+    return SexPrior(weights[0], weights[1:].T @ covariance @ weights[1:] + open_)
 
 
-def whiten(space: ShapeSpace, priors: dict[str, Prior]) -> tuple[ShapeSpace, dict[str, Prior]]:
+def whiten(space: ShapeSpace, priors: dict[str, SexPrior]) -> tuple[ShapeSpace, dict[str, SexPrior]]:
     """Re-express space and priors so that both sexes together have zero mean and unit covariance.
 
     Components stay orthogonal and are sorted by the vertex distance of one standard deviation; signs are fixed by
@@ -84,7 +84,7 @@ def whiten(space: ShapeSpace, priors: dict[str, Prior]) -> tuple[ShapeSpace, dic
     turn = turn[:, np.argsort(values)[::-1]]
     turn = turn * signs(space.basis @ root @ turn)
     map_ = np.linalg.inv(root @ turn)
-    white = {sex: Prior(map_ @ (p.mean - pooled), map_ @ p.covariance @ map_.T) for sex, p in priors.items()}
+    white = {sex: SexPrior(map_ @ (p.mean - pooled), map_ @ p.covariance @ map_.T) for sex, p in priors.items()}
     return ShapeSpace(space.mean + space.basis @ pooled, space.basis @ root @ turn, space.residual), white
 
 

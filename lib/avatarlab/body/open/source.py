@@ -31,7 +31,7 @@ LOCAL_CHANGES = (
 
 
 @dataclass(frozen=True)
-class Source:
+class AnnySource:
     """Anny in SMPL-X axes, metres, float64; K blendshapes, B bones, V vertices.
 
     ``coefficients(theta (N, P)) -> (N, K)`` turns phenotypes and local changes, named in ``parameters``, into
@@ -85,7 +85,7 @@ def anny_model():
     )
 
 
-def load(model=None, further: tuple[str, ...] = ()) -> Source:
+def load(model=None, further: tuple[str, ...] = ()) -> AnnySource:
     """Read Anny (or an ``anny_model()`` already built) into a Source.
 
     ``further`` names parameters beyond PHENOTYPES and LOCAL_CHANGES: phenotypes or local changes by Anny's names.
@@ -94,7 +94,7 @@ def load(model=None, further: tuple[str, ...] = ()) -> Source:
     parameters = (*PHENOTYPES, *LOCAL_CHANGES, *further)
     rows = _rows(model, parameters)
     labels = [model.blendshape_labels[row].split(":") for row in rows]
-    return Source(
+    return AnnySource(
         vertices=_turn(model.template_vertices),
         faces=model.get_triangular_faces().numpy(),
         uv=model.texture_coordinates.numpy().astype(np.float32),

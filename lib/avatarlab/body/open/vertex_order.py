@@ -53,11 +53,11 @@ def mirror(vertices: np.ndarray) -> np.ndarray:
 
 def permutation(vertices: np.ndarray) -> np.ndarray:
     """Return ``order`` (V,) such that ``vertices[order]`` has every landmark at its SMPL-X number."""
-    wanted = {LANDMARKS[name]: vertex for name, vertex in ANNY_VERTEX.items()}
-    wanted[LANDMARKS["RIGHT_HEEL"]] = int(mirror(vertices)[ANNY_VERTEX["LEFT_HEEL"]])
+    expected = {LANDMARKS[name]: vertex for name, vertex in ANNY_VERTEX.items()}
+    expected[LANDMARKS["RIGHT_HEEL"]] = int(mirror(vertices)[ANNY_VERTEX["LEFT_HEEL"]])
     order = np.arange(len(vertices))
     place = np.arange(len(vertices))
-    for number, vertex in wanted.items():
+    for number, vertex in expected.items():
         here, there = place[vertex], order[number]
         order[[number, here]] = vertex, there
         place[[vertex, there]] = number, here

@@ -33,13 +33,13 @@ class WalkCycle:
     stride: float
     tracks: dict[str, CubicSpline]
 
-    def places(self, name: str, phase: np.ndarray) -> np.ndarray:
+    def positions(self, name: str, phase: np.ndarray) -> np.ndarray:
         """Of pelvis, left_ankle or right_ankle at phases (N,) -> (N, 3): left, forward, up, in leg lengths."""
         found = self.tracks[name](phase % 1.0)
         found[:, FORWARD] += self.stride * phase
         return found
 
-    def turns(self, phase: np.ndarray) -> np.ndarray:
+    def rotations(self, phase: np.ndarray) -> np.ndarray:
         """At phases (N,) -> (N, 4): yaw of the pelvis, twist of the spine, pitch of left and right foot, rad."""
         return self.tracks["turns"](phase % 1.0)
 
@@ -57,9 +57,9 @@ class WalkCycle:
         stride = float(feet["left_ankle"][-1, FORWARD] - feet["left_ankle"][0, FORWARD])
         spine = sum(_curve(moved[bone], "rotation_euler")[:, 1] for bone in SPINE)
         pitch = [_curve(moved[f"{side}_foot_ik"], "rotation_euler")[:, 0] for side in ("left", "right")]
-        turns = np.stack([_curve(moved["root"], "rotation_euler")[:, 2], spine, *pitch], 1)
-        places = {name: _without(track, stride) for name, track in {"pelvis": pelvis, **feet}.items()}
-        return cls(stride, {name: _periodic(track) for name, track in {**places, "turns": turns}.items()})
+        rotations = np.stack([_curve(moved["root"], "rotation_euler")[:, 2], spine, *pitch], 1)
+        positions = {name: _without(track, stride) for name, track in {"pelvis": pelvis, **feet}.items()}
+        return cls(stride, {name: _periodic(track) for name, track in {**positions, "turns": rotations}.items()})
 
 
 def _curve(bone: dict, key: str) -> np.ndarray:
@@ -71,12 +71,12 @@ def _curve(bone: dict, key: str) -> np.ndarray:
 
 def _foot(bone: dict) -> np.ndarray:
     """Places (FRAMES + 1, 3) of an ankle: left, forward, up; the bone's second axis is forward and down."""
-    places = _curve(bone, "location")
-    way = places[-1] - places[0]
+    positions = _curve(bone, "location")
+    way = positions[-1] - positions[0]
     tilt = np.arctan2(-way[2], way[1])
-    forward = places[:, 1] * np.cos(tilt) - places[:, 2] * np.sin(tilt)
-    up = -places[:, 1] * np.sin(tilt) - places[:, 2] * np.cos(tilt)
-    return np.stack([places[:, 0], forward, up], 1)
+    forward = positions[:, 1] * np.cos(tilt) - positions[:, 2] * np.sin(tilt)
+    up = -positions[:, 1] * np.sin(tilt) - positions[:, 2] * np.cos(tilt)
+    return np.stack([positions[:, 0], forward, up], 1)
 
 
 def _without(track: np.ndarray, stride: float) -> np.ndarray:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import whole
-from avatarlab.fit.batch.folder import DONE, Fate
-from avatarlab.fit.batch.people_csv import Entry, photos_of
+from avatarlab.fit.batch.folder import DONE, Status
+from avatarlab.fit.batch.people_csv import PersonRow, photos_of
 from avatarlab.fit.cases import VIEWS
 from avatarlab.measure import MEASURES, Measurements
 from avatarlab.photo import decode
@@ -30,7 +30,7 @@ def columns() -> list[str]:
     return ["name", "state", "error", "weight_kg", "sex", *measures, *SKIN, "calibrated", "warnings"]
 
 
-def write_results(people: Sequence[Fate], out: Path) -> Path:
+def write_results(people: Sequence[Status], out: Path) -> Path:
     """Write results.csv: every measure in cm with its interval, empty with the reason beside it where withheld."""
     with whole(out / RESULTS) as part, open(part, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns(), restval="")
@@ -64,7 +64,7 @@ def _cell(value):
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def write_sheet(people: Sequence[Fate], entries: Sequence[Entry], folder: Path, out: Path) -> Path | None:
+def write_sheet(people: Sequence[Status], entries: Sequence[PersonRow], folder: Path, out: Path) -> Path | None:
     """Write contact_sheet.png: everybody's photos with outline and body over them, failed ones as they came."""
     pictures, captions = [], []
     by_name = {entry.name: entry for entry in entries}
@@ -82,7 +82,7 @@ def write_sheet(people: Sequence[Fate], entries: Sequence[Entry], folder: Path, 
     return out / SHEET
 
 
-def _pictures(fate: Fate, entry: Entry, folder: Path, out: Path):
+def _pictures(fate: Status, entry: PersonRow, folder: Path, out: Path):
     """Yield (view, picture (H, W, 3), no larger than a cell) of one person."""
     for view in VIEWS:
         if fate.state != "failed" and (path := out / fate.name / f"overlay_{view}.png").is_file():

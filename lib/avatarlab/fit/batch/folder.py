@@ -19,7 +19,7 @@ from avatarlab.core.files import publish, remove, sha256, write_json
 from avatarlab.core.parallel import Outcome, attempt, one_line, one_thread, outcomes
 from avatarlab.fit import external, results
 from avatarlab.fit.batch.cluster import over_cluster
-from avatarlab.fit.batch.people_csv import Entry, entries, photos_of
+from avatarlab.fit.batch.people_csv import PersonRow, entries, photos_of
 from avatarlab.fit.cases import Case, case, parse_facts
 from avatarlab.fit.estimator import posterior
 from avatarlab.fit.estimator.map_estimate import REACHES_M
@@ -35,7 +35,7 @@ DONE, PART, LOGS = "done.json", ".fitting-", ".cluster"
 
 
 @dataclass(frozen=True)
-class Settings:
+class FolderSettings:
     """What holds for everybody: body file, tape definition, seed, outline steps, which weights, whose first guess."""
 
     body_file: str
@@ -47,14 +47,14 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Job:
+class FolderJob:
     """One person to fit: facts as written, photos as absolute paths, where the results go, and the key of all that."""
 
     name: str
     facts: Mapping[str, str]
     photos: Mapping[str, str]
     place: str
-    settings: Settings
+    settings: FolderSettings
     key: str
 
     @property
@@ -66,33 +66,33 @@ class Job:
             return False
 
 
-def fingerprint(settings: Settings) -> str:
+def fingerprint(settings: FolderSettings) -> str:
     """What everybody's results depend on, as a hash: settings, body file, learned weights."""
     learned = [disk.find(part.NAME, part.STAGE, settings.weights) for part in (first, posterior)]
     parts = {"form": FORM, **asdict(settings), "body_file": sha256(settings.body_file)}
     return _hash(parts | {path.name: sha256(path) for path in learned if path.is_file()})
 
 
-def job(entry: Entry, folder: Path, out: Path, settings: Settings, shared: str) -> Job:
+def job(entry: PersonRow, folder: Path, out: Path, settings: FolderSettings, shared: str) -> FolderJob:
     """The job of an entry; InputError where a photo is missing or leads out of the folder. shared: ``fingerprint``."""
     photos, place = photos_of(entry, folder), out / entry.name
     if place.is_symlink() or place.exists() and not (place / DONE).is_file():
         raise InputError(f"{place} is in the way and no result of a fit; move it, or choose another --out.")
     key = _hash({"shared": shared, "facts": dict(entry.facts), **{v: sha256(p) for v, p in photos.items()}})
-    return Job(entry.name, entry.facts, {v: str(p) for v, p in photos.items()}, str(place), settings, key)
+    return FolderJob(entry.name, entry.facts, {v: str(p) for v, p in photos.items()}, str(place), settings, key)
 
 
 def _hash(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def load(settings: Settings) -> tuple[Body, external.Regressor | None]:
+def load(settings: FolderSettings) -> tuple[Body, external.ExternalRegressor | None]:
     """What a process needs before its first person."""
     body = Body.load(settings.body_file)
     return body, external.load(settings.regressor, body)
 
 
-def fit_job(models: tuple[Body, external.Regressor | None], one: Job) -> None:
+def fit_job(models: tuple[Body, external.ExternalRegressor | None], one: FolderJob) -> None:
     """Fit one person and write the results, whole; InputError says why not. ``models``: see ``load``."""
     told = case({"name": one.name, **one.photos, **parse_facts(one.facts)}, decode)
     place = Path(one.place)
@@ -105,13 +105,15 @@ def fit_job(models: tuple[Body, external.Regressor | None], one: Job) -> None:
         remove(work)
 
 
-def alone(one: Job) -> str | None:
+def alone(one: FolderJob) -> str | None:
     """Fit one person in a process of its own, as on a cluster; return the error in one line, or None."""
     with one_thread():
         return attempt(fit_job, load(one.settings), one)[1]
 
 
-def _write(work: Path, body: Body, outsider: external.Regressor | None, told: Case, one: Job) -> None:
+def _write(
+    work: Path, body: Body, outsider: external.ExternalRegressor | None, told: Case, one: FolderJob
+) -> None:
     """Fit and write into ``work``."""
     settings = one.settings
     person = fit_person(
@@ -124,7 +126,7 @@ def _write(work: Path, body: Body, outsider: external.Regressor | None, told: Ca
 
 
 @dataclass(frozen=True)
-class Fate:
+class Status:
     """What became of a person: fitted, kept (finished before) or failed; ``done`` of ``total`` are through."""
 
     name: str
@@ -136,8 +138,13 @@ class Fate:
 
 
 def fates(
-    folder: Path, out: Path, settings: Settings, given=None, workers: int | None = None, cluster: str | None = None
-) -> Iterator[Fate]:
+    folder: Path,
+    out: Path,
+    settings: FolderSettings,
+    given=None,
+    workers: int | None = None,
+    cluster: str | None = None,
+) -> Iterator[Status]:
     """Fit everybody in ``folder`` into ``out``; yield a Fate each: first who cannot be tried or is kept, then the rest.
 
     ``given``: facts for whom people.csv does not say them; ``workers``: processes, or jobs at once on a ``cluster``
@@ -151,23 +158,23 @@ def fates(
             todo += [one] if one else []
             through += state is not None
             if state:
-                yield Fate(entry.name, state, error, through, len(people))
+                yield Status(entry.name, state, error, through, len(people))
         for end in over_cluster(alone, todo, out / LOGS, cluster, workers) if cluster else _here(todo, workers):
             error = end.error or end.result
             if error:
                 remove(Path(todo[end.number].place))  # of other photos or settings, if anything
             state = "failed" if error else "fitted"
-            yield Fate(
+            yield Status(
                 todo[end.number].name, state, error, through + end.number + 1, len(people), end.seconds_left
             )
 
 
-def _here(todo: list[Job], workers: int | None) -> Iterator[Outcome]:
+def _here(todo: list[FolderJob], workers: int | None) -> Iterator[Outcome]:
     given = (todo[0].settings,) if todo else ()
     return outcomes(fit_job, todo, workers, load, given)
 
 
-def _prepared(entry: Entry, folder, out, settings, shared) -> tuple[str | None, str | None, Job | None]:
+def _prepared(entry: PersonRow, folder, out, settings, shared) -> tuple[str | None, str | None, FolderJob | None]:
     """Return (state, error, job): state kept or failed if there is nothing to do, else the job."""
     try:
         one = job(entry, folder, out, settings, shared)

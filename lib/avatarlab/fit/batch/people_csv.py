@@ -16,7 +16,7 @@ MAX_BYTES, MAX_PEOPLE = 10_000_000, 100_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class PersonRow:
     """A person to be: name, photos by view as written (relative to the folder), stature, weight and sex as written."""
 
     name: str
@@ -24,7 +24,7 @@ class Entry:
     facts: Mapping[str, str]
 
 
-def entries(folder: Path, given: Mapping[str, str] | None = None) -> list[Entry]:
+def entries(folder: Path, given: Mapping[str, str] | None = None) -> list[PersonRow]:
     """The people of a folder, by name; ``given`` holds facts for those of whom people.csv does not say them.
 
     Without people.csv everybody is meant of whom there is a photo ``<name>_front``, ``<name>_side`` or ``<name>``
@@ -35,8 +35,8 @@ def entries(folder: Path, given: Mapping[str, str] | None = None) -> list[Entry]
     found = _by_file_name(folder)
     rows = _table(folder / TABLE) if (folder / TABLE).is_file() else [{"name": name} for name in found]
     if not rows:
-        wanted = f"neither {TABLE} nor a photo called like anna_front.jpg"
-        raise InputError(f"{folder}: {wanted} ({', '.join(SUFFIXES)}).")
+        expected = f"neither {TABLE} nor a photo called like anna_front.jpg"
+        raise InputError(f"{folder}: {expected} ({', '.join(SUFFIXES)}).")
     people = [_entry(row, found, given or {}) for row in rows]
     return sorted(people, key=lambda entry: entry.name)
 
@@ -57,10 +57,10 @@ def _by_file_name(folder: Path) -> dict[str, dict[str, tuple[str, ...]]]:
     return found
 
 
-def _entry(row: Mapping[str, str], found: Mapping, given: Mapping[str, str]) -> Entry:
+def _entry(row: Mapping[str, str], found: Mapping, given: Mapping[str, str]) -> PersonRow:
     written = {view: (row[view],) for view in VIEWS if row.get(view)}
     facts = {fact: row.get(fact) or given.get(fact) or "" for fact in FACTS}
-    return Entry(row["name"], written or found.get(row["name"], {}), facts)
+    return PersonRow(row["name"], written or found.get(row["name"], {}), facts)
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -111,7 +111,7 @@ def _row(where: str, columns: list[str], line: list[str], names: set[str]) -> di
     return row
 
 
-def photos_of(entry: Entry, folder: Path) -> dict[str, Path]:
+def photos_of(entry: PersonRow, folder: Path) -> dict[str, Path]:
     """The entry's photos by view, real files of the folder; InputError else."""
     if not entry.photos:
         raise InputError(

@@ -10,7 +10,7 @@ from avatarlab.fit.estimator.state import POSED
 from avatarlab.photo.keypoints import Keypoints
 
 
-class Instruments:
+class ObservationModel:
     """keypoints; slopes of ``all`` vertices and of the ``few`` that keypoints hang on; stature; drawing."""
 
     def __init__(self, body: Body):
@@ -23,8 +23,8 @@ class Instruments:
 _known: WeakKeyDictionary = WeakKeyDictionary()
 
 
-def instruments(body: Body) -> Instruments:
+def instruments(body: Body) -> ObservationModel:
     """The instruments of ``body``, made once per body object."""
     if body not in _known:
-        _known[body] = Instruments(body)
+        _known[body] = ObservationModel(body)
     return _known[body]

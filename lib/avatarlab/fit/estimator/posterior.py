@@ -120,7 +120,7 @@ class Posterior:
         found = estimate(mean, covariance, subject.stature_m, factor, readings.hidden)
         return replace(found, calibrated=found.calibrated and capture == readings.capture)
 
-    def _answer(self, readings: Readings, subject: Subject) -> "Answer":
+    def _answer(self, readings: Readings, subject: Subject) -> "PosteriorEstimate":
         sex = subject.sex
         log_odds, mean, covariance = before(subject)
         names, centre, sd = people(sex)
@@ -131,7 +131,7 @@ class Posterior:
                                         optics.offset[seen], noise)  # fmt: skip
         at = [names.index(name) for name in TAPES]
         covariance = covariance[np.ix_(at, at)] * np.outer(sd[at], sd[at])
-        return Answer(
+        return PosteriorEstimate(
             log_odds + likely - _log_scales(optics.names, seen, sex), (centre + sd * mean)[at], covariance
         )
 
@@ -158,7 +158,7 @@ class Posterior:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class PosteriorEstimate:
     """One sex's answer: log of how well it explains everything, mean (15,) m and covariance (15, 15) m^2 of TAPES."""
 
     log_odds: float
@@ -204,7 +204,7 @@ def join(mean, covariance, y, gain, offset, noise) -> tuple[float, np.ndarray, n
     return float(likely), mean + back @ off, covariance - back @ gain @ covariance
 
 
-def mixed(answers: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
+def mixed(answers: list[PosteriorEstimate]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of several answers, each counted by its odds."""
     logs = np.array([one.log_odds for one in answers])
     share = np.exp(logs - logs.max())

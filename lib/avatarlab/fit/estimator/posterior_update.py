@@ -40,8 +40,8 @@ def readings_of(found: Found) -> Readings:
     """What a search read: of the least trusted of its photos, from its mesh, its certainty and the first guess."""
     body, betas = found.search.body, found.state.betas
     seen = [aim.observation for aim in found.targets]
-    spread, prior = (_spread(found.taped.slope, covariance) for covariance in (found.covariance, found.before))
-    why, unread = hidden(seen, spread, prior)
+    std, prior = (_std(found.taped.slope, covariance) for covariance in (found.covariance, found.before))
+    why, unread = hidden(seen, std, prior)
     views = {"side" if one.view == "side" else "front" for one in seen}
     guess = found.guess.tapes_m if found.guess and found.guess.tapes_m else {}
     misfit = {one.view: round(float(off), 5) for one, off in zip(seen, found.search.misfit_m, strict=True)}
@@ -49,7 +49,7 @@ def readings_of(found: Found) -> Readings:
         capture=CAPTURES[max(CAPTURES.index(one.capture) for one in seen)],
         inputs="_".join(sorted(views)),
         value=read(body, betas),
-        sd=spread,
+        sd=std,
         guess={name: round(float(x), 5) for name, x in guess.items()},
         misfit=misfit,
         hidden=found.clothed | why,
@@ -57,7 +57,7 @@ def readings_of(found: Found) -> Readings:
     )
 
 
-def _spread(slope: Tensor, covariance: Tensor) -> dict[str, float]:
+def _std(slope: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (m) of the 16 tapes with slopes (16, S)."""
     return {name: round(x, 6) for name, x in zip(MEASURES, spreads_m(slope, covariance).tolist(), strict=True)}
 
@@ -77,10 +77,10 @@ def concluded(found: Found, subject: Subject, posterior: Posterior | None) -> Co
     if posterior is None or not posterior.knows(readings):
         return _by_mesh(found, readings, subject)
     estimate = posterior(readings, subject)
-    spread = torch.from_numpy(estimate.covariance)
+    covariance = torch.from_numpy(estimate.covariance)
     loose = found.covariance + PRIOR_SHARE * found.before
     return Concluded(
-        readings, estimate, nudged(found.search.body, found.state.betas, loose, estimate.value_m, spread)
+        readings, estimate, nudged(found.search.body, found.state.betas, loose, estimate.value_m, covariance)
     )
 
 

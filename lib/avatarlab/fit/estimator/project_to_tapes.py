@@ -54,15 +54,19 @@ class Nudged:
 
 
 def nudged(
-    body: Body, betas: Tensor, covariance: Tensor, wanted_m: Mapping[str, float], spread: Tensor | None = None
+    body: Body,
+    betas: Tensor,
+    covariance: Tensor,
+    target_m: Mapping[str, float],
+    tape_covariance: Tensor | None = None,
 ) -> Nudged:
-    """Move betas (S,) as little as ``covariance`` (S, S) allows until the mesh's tapes are ``wanted_m`` (all 16, m).
+    """Move betas (S,) as little as ``covariance`` (S, S) allows until the mesh's tapes are ``target_m`` (all 16, m).
 
     Least squares of the Mahalanobis distance moved and of what the tapes miss in units of their slack; the stature
-    ends exact. ``spread`` (16, 16) m^2 is the tapes' covariance afterwards (None: none); directions that no tape sees
+    ends exact. ``tape_covariance`` (16, 16) m^2 is the tapes' covariance afterwards (None: none); directions that no tape sees
     keep theirs.
     """
-    aim = torch.tensor([wanted_m[name] for name in MEASURES], dtype=DOUBLE)
+    aim = torch.tensor([target_m[name] for name in MEASURES], dtype=DOUBLE)
     slack = torch.diag(torch.tensor([_slack(name) for name in MEASURES], dtype=DOUBLE) ** 2)
     start, here = betas.double(), betas.double()
     for _ in range(STEPS):
@@ -73,21 +77,21 @@ def nudged(
         here = start + gain @ torch.linalg.solve(
             seen.slope @ gain + slack, aim - seen.value + seen.slope @ (here - start)
         )
-    moved = to_stature(here.float(), Stature(body), float(wanted_m["stature"]), covariance)
+    moved = to_stature(here.float(), Stature(body), float(target_m["stature"]), covariance)
     seen = taped(body, moved)
     off = dict(zip(MEASURES, (seen.value - aim).tolist(), strict=True))
-    return Nudged(moved, conditioned(covariance, seen.slope, spread), off)
+    return Nudged(moved, conditioned(covariance, seen.slope, tape_covariance), off)
 
 
 def _slack(name: str) -> float:
     return STATURE_SLACK_M if name == "stature" else LENGTH_SLACK_M if name in LENGTHS else GIRTH_SLACK_M
 
 
-def conditioned(covariance: Tensor, slope: Tensor, spread: Tensor | None) -> Tensor:
-    """The covariance (S, S) once tapes of ``slope`` (T, S) have the covariance ``spread`` (T, T) m^2 (Jeffrey's rule)."""
+def conditioned(covariance: Tensor, slope: Tensor, tape_covariance: Tensor | None) -> Tensor:
+    """The covariance (S, S) once tapes of ``slope`` (T, S) have the covariance ``tape_covariance`` (T, T) m^2 (Jeffrey's rule)."""
     gain = covariance @ slope.T
     total = slope @ gain + (1e-5**2) * torch.eye(len(slope), dtype=DOUBLE)
     back = torch.linalg.solve(total, gain.T).T
-    spread = torch.zeros_like(total) if spread is None else spread
-    after = covariance - back @ (total - spread) @ back.T
+    tape_covariance = torch.zeros_like(total) if tape_covariance is None else tape_covariance
+    after = covariance - back @ (total - tape_covariance) @ back.T
     return (after + after.T) / 2

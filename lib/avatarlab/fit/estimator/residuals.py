@@ -75,11 +75,11 @@ def _loose() -> Tensor:
 
 
 def keypoints(
-    normal: Normal, view: int, image: Image, wanted: Tensor, seen: Tensor, spread: float, side: bool
+    normal: Normal, view: int, image: Image, target: Tensor, seen: Tensor, sigma_scale: float, side: bool
 ) -> None:
-    """The 33 keypoints; ``spread`` >= 1 widens their standard deviation while the fit is still far."""
-    sigma = KEYPOINT_M * spread * _loose() * (1.5 if side else 1.0) * image.scale.median()
-    off = (image.pixels - wanted) / sigma[:, None]
+    """The 33 keypoints; ``sigma_scale`` >= 1 widens their standard deviation while the fit is still far."""
+    sigma = KEYPOINT_M * sigma_scale * _loose() * (1.5 if side else 1.0) * image.scale.median()
+    off = (image.pixels - target) / sigma[:, None]
     weight = seen * robust(off.norm(dim=1), 5.0)
     normal.add(
         off.reshape(-1),
@@ -95,7 +95,7 @@ _BONE_ENDS = tuple(torch.tensor(ends) for ends in zip(*BONES, strict=True))
 BONE_SIGMA = 0.30
 
 
-def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Tensor, spread: float) -> None:
+def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Tensor, sigma_scale: float) -> None:
     """Directions of limbs in space as MediaPipe guesses them: weak, but they tell front from back."""
     one, two = _BONE_ENDS
     bone, slope = moves.local[two] - moves.local[one], moves.slopes[two] - moves.slopes[one]
@@ -103,11 +103,11 @@ def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Ten
     unit = bone / length
     across = (slope - unit[..., None] * (unit[..., None] * slope).sum(1, keepdim=True)) / length[..., None]
     aim = torch.nn.functional.normalize(world[two] - world[one], dim=1)
-    off = (unit - aim) / (BONE_SIGMA * spread)
+    off = (unit - aim) / (BONE_SIGMA * sigma_scale)
     weight = torch.minimum(seen[one], seen[two])[:, None] * robust(off.norm(dim=1), 3.0)[:, None]
     normal.add(
         off.reshape(-1),
-        (across / (BONE_SIGMA * spread)).flatten(0, 1),
+        (across / (BONE_SIGMA * sigma_scale)).flatten(0, 1),
         weight.expand(-1, 3).reshape(-1),
         normal.spans(view),
     )

@@ -14,7 +14,7 @@ from avatarlab.fit.estimator import contours, residuals, silhouette_widths, silh
 from avatarlab.fit.estimator.contours import Drawn
 from avatarlab.fit.estimator.observation_model import instruments
 from avatarlab.fit.estimator.residuals import DOUBLE, Normal
-from avatarlab.fit.estimator.shape import Prior, to_stature
+from avatarlab.fit.estimator.shape import ShapePrior, to_stature
 from avatarlab.fit.estimator.solve import constrained_step
 from avatarlab.fit.estimator.state import (  # fmt: skip
     PER_VIEW,
@@ -56,7 +56,7 @@ class Search:
     body: Body
     targets: tuple[Target, ...]
     stature_m: float
-    prior: Prior
+    prior: ShapePrior
     report: Callable[[str, float], None] = lambda stage, energy: None
     seed: int = 7
     stood: dict[Target, tuple[Tensor, ViewState]] = field(default_factory=dict)
@@ -78,9 +78,7 @@ class Search:
         """The prior's mean given the stature (S,)."""
         return to_stature(self.prior.mean.float(), self.stature, self.stature_m, self.prior.covariance)
 
-    def system(
-        self, state: State, spread: float = 1.0, strength: float = 1.0, postures=None, views=None
-    ) -> Normal:
+    def system(self, state: State, loose: float = 1.0, strength: float = 1.0, postures=None, views=None) -> Normal:
         """Keypoints, limb directions and every prior; the whole bodies' ``postures`` are used where they are there.
 
         ``views``: which photos the state's views are of, if not all.
@@ -91,7 +89,7 @@ class Search:
                 posture, chosen = self.few.at(state.betas, view.pose), torch.arange(len(self.points.vertices))
             else:
                 posture, chosen = postures[number], self.points.vertices
-            self._keypoints(normal, state, number, aim, keypoint_moves(posture, view, self.points, chosen), spread)
+            self._keypoints(normal, state, number, aim, keypoint_moves(posture, view, self.points, chosen), loose)
         residuals.pose_prior(normal, state, self.rest, strength)
         residuals.tie(normal, state)
         residuals.shape_prior(normal, state, self.prior)
@@ -110,9 +108,9 @@ class Search:
         """The whole body in each view's pose."""
         return [self.all.at(state.betas, view.pose) for view in state.views]
 
-    def _keypoints(self, normal: Normal, state: State, number: int, aim: Target, moves, spread: float) -> None:
+    def _keypoints(self, normal: Normal, state: State, number: int, aim: Target, moves, loose: float) -> None:
         image = imaged(moves, state.views[number], aim.size, normal.shapes + 6)
-        residuals.keypoints(normal, number, image, aim.keypoints, aim.seen, spread, aim.side)
+        residuals.keypoints(normal, number, image, aim.keypoints, aim.seen, loose, aim.side)
         residuals.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         residuals.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
 
@@ -214,9 +212,9 @@ class Search:
         """(view after so many steps of each stage, energy)."""
         alone = State(betas, (view,))
         free = self.free(alone, False, (0,))
-        for spread, strength in stages:
+        for loose, strength in stages:
             for _ in range(steps):
-                alone = self.take(alone, self.system(alone, spread, strength, views=(number,)), free, 1e-3)
+                alone = self.take(alone, self.system(alone, loose, strength, views=(number,)), free, 1e-3)
         return alone.views[0], self.system(alone, views=(number,)).energy
 
     def starts(self, betas: Tensor, number: int) -> list[ViewState]:

@@ -40,7 +40,7 @@ class Stature:
 
 
 @dataclass(frozen=True, eq=False)
-class Prior:
+class ShapePrior:
     """A Gaussian over the shape components: mean (S,), covariance (S, S) and its inverse, float64."""
 
     mean: Tensor
@@ -53,11 +53,11 @@ class Prior:
         return float((off @ self.precision @ off).clamp_min(0).sqrt())
 
 
-def prior(body: Body, sex: str) -> Prior:
+def prior(body: Body, sex: str) -> ShapePrior:
     """The body file's prior for a sex, with a little jitter where it is flat."""
     mean, covariance = (x.double() for x in body.shape_prior(sex))
     covariance = covariance + JITTER * torch.eye(len(mean), dtype=torch.float64)
-    return Prior(mean, covariance, torch.linalg.inv(covariance))
+    return ShapePrior(mean, covariance, torch.linalg.inv(covariance))
 
 
 def to_stature(betas: Tensor, stature: Stature, stature_m: float, covariance: Tensor) -> Tensor:

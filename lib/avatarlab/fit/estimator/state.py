@@ -123,15 +123,15 @@ def start_view(pose: Tensor, turn_rad: float, focal_px: float) -> ViewState:
     return ViewState(level @ yaw, torch.tensor([0.0, 0.0, 3.0]), focal, pose.clone())
 
 
-def placed(points: Tensor, wanted: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
+def placed(points: Tensor, target: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
     """The shift (3,) m that puts points (N, 3) m, seen from afar, over wanted (N, 2) px: depth by their spread.
 
     Exact where all points have one depth; for head and heels of an upright person, focal x stature / height in px.
     """
     share = (seen / seen.sum())[:, None].to(torch.float64)
-    middle, aim = (share * points[:, :2]).sum(0), (share * wanted).sum(0)
+    middle, aim = (share * points[:, :2]).sum(0), (share * target).sum(0)
     ours = (share * (points[:, :2] - middle).square()).sum().sqrt()
-    theirs = (share * (wanted - aim).square()).sum().sqrt()
+    theirs = (share * (target - aim).square()).sum().sqrt()
     depth = focal_px * ours / theirs
     centre = torch.tensor(size, dtype=torch.float64) / 2
     return torch.cat(

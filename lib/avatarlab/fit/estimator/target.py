@@ -112,8 +112,8 @@ def target(observation: Observation) -> Target:
     """Bring an observation to working size."""
     rows = np.nonzero(observation.mask.any(1))[0]
     height = float(np.ptp(rows) + 1) if len(rows) else float(observation.height)
-    wanted = min(1.0, WORK_PX / height)
-    size = (max(1, round(observation.width * wanted)), max(1, round(observation.height * wanted)))
+    expected = min(1.0, WORK_PX / height)
+    size = (max(1, round(observation.width * expected)), max(1, round(observation.height * expected)))
     soft = cv2.resize(observation.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     parts = cv2.resize(observation.parts, size, interpolation=cv2.INTER_NEAREST)
     mask = soft > 0.5

@@ -19,11 +19,11 @@ VAGUE_SHARE = 0.75
 
 
 def hidden(
-    observations: Sequence[Observation], spread: Mapping[str, float], before: Mapping[str, float]
+    observations: Sequence[Observation], std: Mapping[str, float], before: Mapping[str, float]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Measures that no photo shows, with reasons; and those of them whose readings are no evidence either.
 
-    ``spread`` and ``before``: standard deviation (m) of each tape after and before the photos, given stature. Where
+    ``std`` and ``before``: standard deviation (m) of each tape after and before the photos, given stature. Where
     every photo is cut somewhere, what stays nearly as unsure as before was too little in them; elsewhere a vague tape
     (a head under hair) is only vague, and its interval says so.
     """
@@ -31,7 +31,7 @@ def hidden(
     found = {name: why for name, why in reasons[0].items() if all(name in other for other in reasons)}
     unread = {name for name in found if all(name in _reasons(one, CUT) for one in observations)}
     if all(one.codes & {*CUT} for one in observations):
-        vague = {name for name in spread if before[name] > 1e-6 and spread[name] > VAGUE_SHARE * before[name]}
+        vague = {name for name in std if before[name] > 1e-6 and std[name] > VAGUE_SHARE * before[name]}
         found = dict.fromkeys(sorted(vague), VAGUE) | found
         unread |= vague
     return found, tuple(sorted(unread))

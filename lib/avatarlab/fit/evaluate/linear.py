@@ -63,10 +63,10 @@ def _relaxed(found: Moments, sex: str) -> Moments:
 
 
 def predicted(
-    known: Moments, given: Mapping[str, np.ndarray], wanted: Sequence[str] = TAPES
+    known: Moments, given: Mapping[str, np.ndarray], targets: Sequence[str] = TAPES
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Regress ``wanted`` (K) on ``given`` (name -> (N,)): values (N, K) and standard deviation of the residual (K,)."""
-    at, to = _places(known, given), _places(known, wanted)
+    """Regress ``targets`` (K) on ``given`` (name -> (N,)): values (N, K) and standard deviation of the residual (K,)."""
+    at, to = _places(known, given), _places(known, targets)
     gain = np.linalg.lstsq(known.covariance[np.ix_(at, at)], known.covariance[np.ix_(at, to)], rcond=1e-12)[0]
     off = np.stack([np.asarray(column, dtype=float) for column in given.values()], 1) - known.mean[at]
     residual = known.covariance[to, to] - (known.covariance[np.ix_(to, at)] * gain.T).sum(1)

@@ -11,7 +11,7 @@ from avatarlab.fit.estimator.posterior import SEXES, TAPES, Estimate, Posterior
 from avatarlab.fit.estimator.posterior import plain as uncalibrated
 from avatarlab.fit.evaluate.linear import Moments, moments, predicted, reference
 from avatarlab.fit.evaluate.predictions import Answers, gaussian, plain
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 from avatarlab.synthetic import Participant
 from avatarlab.synthetic.participant import DIMENSIONS
 
@@ -128,7 +128,7 @@ def _answer(estimate: Estimate) -> Answers:
     return Answers(value, low, high, np.array([[name in estimate.withheld for name in TAPES]]))
 
 
-def judged(records: Sequence[Record], posterior: Posterior | None, inputs: Inputs) -> dict[str, Estimate]:
+def judged(records: Sequence[FitRecord], posterior: Posterior | None, inputs: Inputs) -> dict[str, Estimate]:
     """Id -> the posterior's estimate from each search of these views, with the weight where it is an input.
 
     Without a posterior that knows such photos: what the mesh measures with the fit's own spread.
@@ -142,7 +142,7 @@ def judged(records: Sequence[Record], posterior: Posterior | None, inputs: Input
     return found
 
 
-def measured(people: Panel, records: Sequence[Record], inputs: Inputs, otherwise: Answers) -> Answers:
+def measured(people: Panel, records: Sequence[FitRecord], inputs: Inputs, otherwise: Answers) -> Answers:
     """The plain geometric fit: tapes read off the mesh, no posterior, no intervals."""
     values = {record.id: record.readings.value for record in records if record.inputs == inputs.views}
     rows = [

@@ -6,7 +6,7 @@ from avatarlab.fit.estimator.posterior import Posterior
 from avatarlab.fit.evaluate.linear import Moments
 from avatarlab.fit.evaluate.panel import INPUTS, Inputs, Panel, estimated, judged, measured, regressed
 from avatarlab.fit.evaluate.predictions import FIGURES, Answers, figure, scores
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 
 METHODS = {
     "stature": "stature only",
@@ -30,7 +30,7 @@ and other tapes than ours."""
 
 def answers(
     people: Panel,
-    records: Sequence[Record],
+    records: Sequence[FitRecord],
     posterior: Posterior | None,
     inputs: Inputs,
     known: Mapping[str, Moments],
@@ -64,9 +64,9 @@ def rows(people: Panel, found: Mapping[tuple[str, str], Mapping[str, Answers]]) 
     ]
 
 
-def chosen(table: Iterable[dict], **wanted) -> list[dict]:
+def chosen(table: Iterable[dict], **expected) -> list[dict]:
     """The rows of the tidy table that have the wanted track, inputs, method, sex or measure."""
-    return [row for row in table if all(row[key] == value for key, value in wanted.items())]
+    return [row for row in table if all(row[key] == value for key, value in expected.items())]
 
 
 def flat(table: Sequence[dict]) -> dict[str, float]:
@@ -107,7 +107,7 @@ def _quantities(table: Sequence[dict], inputs: Inputs) -> dict[str, float]:
     return found | {"baseline_ratio": max(against), "coverage_off_pct": abs(found["coverage90_pct"] - 90)}
 
 
-def refused(people: Panel, records: Sequence[Record], inputs: Inputs) -> tuple[str, ...]:
+def refused(people: Panel, records: Sequence[FitRecord], inputs: Inputs) -> tuple[str, ...]:
     """Ids of the people whom the search of these views could not find, or whose fit is not to be used."""
     there = {record.id for record in records if record.inputs == inputs.views and record.usable}
     return tuple(one for one in people.ids if one not in there)

@@ -26,7 +26,7 @@ DEPTHS_M = (0.3, 60.0)
 """Where a person who is photographed may stand; millimetres taken for metres lie far beyond."""
 
 
-class Regressor(Protocol):
+class ExternalRegressor(Protocol):
     """What an outside network looks like from here."""
 
     def __call__(self, photo: Photo, view: str = "auto") -> tuple[Observation, Guess | None]:
@@ -36,7 +36,7 @@ class Regressor(Protocol):
         """
 
 
-def load(kind: str, body: Body, folder=None) -> Regressor | None:
+def load(kind: str, body: Body, folder=None) -> ExternalRegressor | None:
     """The regressor called ``nlf`` or ``pixie`` with its files in models/licensed (or ``folder``); None for ``none``."""
     from avatarlab.fit.external import nlf, pixie
 
@@ -47,7 +47,7 @@ def load(kind: str, body: Body, folder=None) -> Regressor | None:
 
 
 def looked(
-    photos: Mapping[str, Photo], regressor: Regressor | None = None, clothes: str = "any"
+    photos: Mapping[str, Photo], regressor: ExternalRegressor | None = None, clothes: str = "any"
 ) -> tuple[dict[str, Observation], Guess | None]:
     """What the photos of one person, by view, show, and the regressor's guess (None: ``fit`` shall choose)."""
     if regressor is None:

@@ -24,11 +24,11 @@ class Coarse:
 def coarse(body: Body, dropped: float = DROPPED) -> Coarse:
     """Collapse edges of the standing body; every group of vertices is then stood for by its nearest member."""
     with torch.no_grad():
-        places = body(pose=poses.standing()).vertices[: body.skin_count].numpy()
+        positions = body(pose=poses.standing()).vertices[: body.skin_count].numpy()
     faces = body.faces.numpy().astype(np.int32)
-    *_, collapses = fast_simplification.simplify(places, faces, dropped, return_collapses=True)
-    middles, faces, group = fast_simplification.replay_simplification(places, faces, collapses)
-    away = np.linalg.norm(places - middles[group[: len(places)]], axis=1)
+    *_, collapses = fast_simplification.simplify(positions, faces, dropped, return_collapses=True)
+    middles, faces, group = fast_simplification.replay_simplification(positions, faces, collapses)
+    away = np.linalg.norm(positions - middles[group[: len(positions)]], axis=1)
     keeper = np.zeros(len(middles), np.int64)
     for vertex in np.argsort(-away, kind="stable"):
         keeper[group[vertex]] = vertex

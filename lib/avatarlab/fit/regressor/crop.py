@@ -22,7 +22,7 @@ CHANNELS = 4
 
 
 @dataclass(frozen=True)
-class Window:
+class CropWindow:
     """A window of a picture: left and top (px, whole), ``scale`` crop pixels per picture pixel."""
 
     left: int
@@ -47,7 +47,7 @@ class Window:
         return np.array(corner) if isinstance(pixels, np.ndarray) else pixels.new_tensor(corner)
 
 
-def window(mask: np.ndarray) -> Window:
+def window(mask: np.ndarray) -> CropWindow:
     """The window about the person of mask bool (H, W), which is not empty; it may reach beyond the picture."""
     rows = np.flatnonzero(mask.any(1))
     height = rows[-1] - rows[0] + 1
@@ -56,10 +56,10 @@ def window(mask: np.ndarray) -> Window:
     middle = float((across * np.arange(len(across))).sum() / across.sum()) + 0.5
     left = round(middle - grains * GRAIN * COLUMNS / ROWS / 2)
     top = round((rows[0] + rows[-1] + 1) / 2 - grains * GRAIN / 2)
-    return Window(left, top, ROWS / (GRAIN * grains))
+    return CropWindow(left, top, ROWS / (GRAIN * grains))
 
 
-def cut(picture: np.ndarray, window: Window) -> np.ndarray:
+def cut(picture: np.ndarray, window: CropWindow) -> np.ndarray:
     """picture float (H, W), 0 beyond its border -> the window's content (ROWS, COLUMNS) float32, averaged by area."""
     width, height = window.size
     inner = np.zeros((height, width), np.float32)

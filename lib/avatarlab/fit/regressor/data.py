@@ -11,8 +11,8 @@ from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.coarse_mesh import coarse
 from avatarlab.fit.regressor.encoding import Frame, View
 from avatarlab.fit.regressor.extended_shapes import Wide
-from avatarlab.fit.regressor.model import VIEWS, Seen
-from avatarlab.fit.regressor.render_views import KINDS, PosedPerson, Shot, Studio, arms
+from avatarlab.fit.regressor.model import VIEWS, RegressorInput
+from avatarlab.fit.regressor.render_views import KINDS, PosedPerson, RenderedView, Studio, arms
 from avatarlab.fit.regressor.shape_sampler import SEXES, Draws, Shapes
 from avatarlab.photo.keypoints import Keypoints
 from avatarlab.synthetic import clothing, posing
@@ -97,7 +97,7 @@ def _worn(chance: np.random.Generator, sex: float) -> clothing.Clothes | None:
     return None if chance.random() < CLEAN else worn
 
 
-def packed(shots: list[Shot], shapes: Shapes, bent: Tensor) -> Batch:
+def packed(shots: list[RenderedView], shapes: Shapes, bent: Tensor) -> Batch:
     """N x 2 shots of people posed as ``bent`` (N, 2, 55, 3) -> Batch."""
     pair = bent.shape[:2]
 
@@ -120,16 +120,16 @@ def rows(batch, chosen):
     return type(batch)(*(rows(part, chosen) for part in batch))
 
 
-def seen(batch: Batch, present: Tensor, weight_told: Tensor, sex_told: Tensor) -> Seen:
+def seen(batch: Batch, present: Tensor, weight_told: Tensor, sex_told: Tensor) -> RegressorInput:
     """What the network is shown: views as ``present`` (N, 2), weight and sex as told (N,), 1 or 0."""
     known = batch.shapes
     given = encoding.given(known.stature_m, known.weight_kg * weight_told, known.sex * sex_told)
     blank = present[..., None, None]
     image = batch.image.float() * blank[..., None]
-    return Seen(image, batch.points * blank, batch.features * present[..., None], present, given)
+    return RegressorInput(image, batch.points * blank, batch.features * present[..., None], present, given)
 
 
-def partly_seen(batch: Batch, chance: np.random.Generator) -> Seen:
+def partly_seen(batch: Batch, chance: np.random.Generator) -> RegressorInput:
     """What the network is shown in training: views, weight and sex left out by chance, the weight a little off."""
     count = len(batch.image)
     dice = chance.random(count)

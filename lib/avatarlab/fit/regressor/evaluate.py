@@ -7,7 +7,7 @@ from avatarlab.fit.estimator.state import POSE
 from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.data import Batch, seen
 from avatarlab.fit.regressor.loss import Loss, likelihood, projected
-from avatarlab.fit.regressor.model import SHAPES, Regressor, Said, Seen
+from avatarlab.fit.regressor.model import SHAPES, Regressor, RegressorInput, RegressorOutput
 from avatarlab.fit.regressor.shape_sampler import Shapes
 from avatarlab.measure import MEASURES
 
@@ -18,13 +18,13 @@ GIRTHS = ("chest", "waist", "hip")
 COUNTED = tuple(name for name in MEASURES if name != "stature")
 
 
-def shown(batch: Batch, inputs: str, weight: bool = False, sex: bool = True) -> Seen:
+def shown(batch: Batch, inputs: str, weight: bool = False, sex: bool = True) -> RegressorInput:
     """A batch with the given views, weight and sex for everybody."""
     one = torch.ones(len(batch.image))
     return seen(batch, torch.tensor(INPUTS[inputs]).expand(len(one), 2), one * weight, one * sex)
 
 
-def said_of(network: Regressor, given: Seen) -> Said:
+def pred_of(network: Regressor, given: RegressorInput) -> RegressorOutput:
     """What the network says, in evaluation mode."""
     training = network.training
     network.eval()
@@ -43,22 +43,22 @@ def figures(network: Regressor, loss: Loss, batch: Batch) -> dict[str, float]:
     """Errors with one and two views, sex told, weight not: tapes (mm), pose and turn (degrees), keypoints (crop px)."""
     found = {}
     for inputs in INPUTS:
-        said, off = said_of(network, shown(batch, inputs)), per_measure(network, batch, inputs)
+        pred, off = pred_of(network, shown(batch, inputs)), per_measure(network, batch, inputs)
         found |= {f"{inputs}_{name}_mae_mm": off[name] for name in GIRTHS}
         found[f"{inputs}_mae15_mm"] = sum(off[name] for name in COUNTED) / len(COUNTED)
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
-        found[f"{inputs}_nats"] = float(likelihood(said, numbers).mean())
-        found[f"{inputs}_betas_rms"] = float((said.mean - numbers)[:, :SHAPES].square().mean().sqrt())
-    return found | places(loss, said, batch)
+        found[f"{inputs}_nats"] = float(likelihood(pred, numbers).mean())
+        found[f"{inputs}_betas_rms"] = float((pred.mean - numbers)[:, :SHAPES].square().mean().sqrt())
+    return found | positions(loss, pred, batch)
 
 
-def places(loss: Loss, said: Said, batch: Batch) -> dict[str, float]:
+def positions(loss: Loss, pred: RegressorOutput, batch: Batch) -> dict[str, float]:
     """Errors of pose and camera over both views."""
-    ours, true = said.views, batch.views
+    ours, true = pred.views, batch.views
     pose = (ours.pose - true.pose).unflatten(-1, (POSE // 3, 3)).norm(dim=-1)
     cosine = ((ours.turn.mT @ true.turn).diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
     with torch.no_grad():
-        spots = projected(loss.body, loss.points, said.betas, ours, batch.frame)
+        spots = projected(loss.body, loss.points, pred.betas, ours, batch.frame)
     return {
         "pose_deg": float(pose.mean().rad2deg()),
         "turn_deg": float(cosine.clamp(-1, 1).arccos().mean().rad2deg()),
@@ -79,5 +79,5 @@ def stature_only(known: Shapes, people: Shapes) -> dict[str, float]:
 
 def per_measure(network: Regressor, batch: Batch, inputs: str, weight: bool = False) -> dict[str, float]:
     """Mean absolute error (mm) of each tape the network reads, sex told."""
-    said = said_of(network, shown(batch, inputs, weight))
-    return tapes_mm(network.tapes_m(said.mean), batch.shapes.tapes_m)
+    pred = pred_of(network, shown(batch, inputs, weight))
+    return tapes_mm(network.tapes_m(pred.mean), batch.shapes.tapes_m)

@@ -59,9 +59,9 @@ def nearest(body: Body, shot: Sighting, sex: str) -> Tensor:
     with torch.no_grad():
         each = torch.cat([torch.zeros(1, len(mean)), torch.eye(len(mean))])
         posed = body(betas=each, pose=shot.pose, vertices=few)
-    places = (posed.vertices - posed.joints[:, :1]).double()
-    slopes = (places[1:] - places[0]).flatten(1) / sigma_m
-    off = (shot.vertices[few].double() - places[0]).flatten() / sigma_m
+    positions = (posed.vertices - posed.joints[:, :1]).double()
+    slopes = (positions[1:] - positions[0]).flatten(1) / sigma_m
+    off = (shot.vertices[few].double() - positions[0]).flatten() / sigma_m
     precision = torch.linalg.inv(covariance + 1e-4 * torch.eye(len(mean), dtype=torch.float64))
     return torch.linalg.solve(slopes @ slopes.T + precision, slopes @ off + precision @ mean).float()
 
@@ -70,21 +70,21 @@ def left_over(body: Body, shot: Sighting, betas: Tensor) -> Tensor:
     """What posed skin and joints are off the body of betas (S,), turned back to the T-pose: (V, 3) m, joints last."""
     with torch.no_grad():
         posed = body(betas=betas, pose=shot.pose)
-        turns = _turns(body, shot.pose)
+        rotations = _turns(body, shot.pose)
     skin = body.skin_count
     off = shot.vertices - (posed.vertices[:skin] - posed.joints[0])
     joints = shot.joints - (posed.joints - posed.joints[0])
-    blended = (body.weights @ turns.flatten(1)).unflatten(1, (3, 3))
+    blended = (body.weights @ rotations.flatten(1)).unflatten(1, (3, 3))
     return (torch.linalg.inv(blended) @ torch.cat([off, joints])[..., None])[..., 0]
 
 
 def _turns(body: Body, pose: Tensor) -> Tensor:
     """World rotations (55, 3, 3) of the joints."""
     local = roma.rotvec_to_rotmat(pose)
-    turns = [local[0]]
+    rotations = [local[0]]
     for joint, parent in enumerate(body.parents.tolist()[1:], start=1):
-        turns.append(turns[parent] @ local[joint])
-    return torch.stack(turns)
+        rotations.append(rotations[parent] @ local[joint])
+    return torch.stack(rotations)
 
 
 def _principal(left: Tensor) -> tuple[Tensor, Tensor, Tensor]:

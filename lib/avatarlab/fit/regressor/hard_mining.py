@@ -12,7 +12,7 @@ from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import COLUMNS, ROWS
 from avatarlab.fit.regressor.data import Batch, Sampler
 from avatarlab.fit.regressor.loss import projected
-from avatarlab.fit.regressor.model import Regressor, Seen
+from avatarlab.fit.regressor.model import Regressor, RegressorInput
 from avatarlab.fit.regressor.shape_sampler import Shapes
 from avatarlab.measure import MEASURES
 from avatarlab.render import Camera, silhouette
@@ -39,12 +39,12 @@ def _uphill(network: Regressor, sampler: Sampler, batch: Batch, betas: Tensor) -
     """The slope (N, S) of every person's tape error by the components."""
     betas = betas.clone().requires_grad_()
     device = network.line.device
-    said = network(Seen(*(part.to(device) for part in _seen(sampler, batch, betas))))
+    pred = network(RegressorInput(*(part.to(device) for part in _seen(sampler, batch, betas))))
     tapes = batch.shapes.tapes_m + (betas - batch.shapes.betas) @ sampler.slopes_m.T
-    return torch.autograd.grad((network.tapes_m(said.mean).to(tapes) - tapes).square().sum(), betas)[0]
+    return torch.autograd.grad((network.tapes_m(pred.mean).to(tapes) - tapes).square().sum(), betas)[0]
 
 
-def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> Seen:
+def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> RegressorInput:
     """What the network would see of other shapes in the same places, differentiable: the outline naked and exact."""
     _, _, pose = encoding.decoded(batch.views, batch.frame)
     posed = sampler.body(betas=betas[:, None], pose=pose, vertices=sampler.mesh.vertices)
@@ -58,7 +58,7 @@ def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> Seen:
     points = torch.cat([batch.points[..., :2] + moved - batch.true_points, batch.points[..., 2:]], -1)
     known = batch.shapes
     given = encoding.given(known.stature_m, torch.zeros_like(known.weight_kg), known.sex)
-    return Seen(image, points, batch.features, torch.ones(len(betas), 2), given)
+    return RegressorInput(image, points, batch.features, torch.ones(len(betas), 2), given)
 
 
 def _cover(sampler: Sampler, batch: Batch, skin: Tensor, n: int, k: int) -> Tensor:

@@ -27,8 +27,8 @@ def fit_line(network: Regressor, people: Batch, seed: int) -> None:
         network.line_log_variance[number] = _spread(rows, true.repeat(TELLINGS, 1))
     both = torch.ones(len(true), 2)
     plain = sight_design(plain_numbers(seen(people, both, both[:, 0], both[:, 0])))
-    for slot, wanted in enumerate(as_numbers(people.views).unbind(1)):
-        network.view_line[slot] = solved(plain[:, slot], wanted, RIDGE * len(wanted), told=1)
+    for slot, target in enumerate(as_numbers(people.views).unbind(1)):
+        network.view_line[slot] = solved(plain[:, slot], target, RIDGE * len(target), told=1)
 
 
 def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:

@@ -9,7 +9,7 @@ from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import COLUMNS, ROWS
 from avatarlab.fit.regressor.data import Batch
 from avatarlab.fit.regressor.encoding import Frame, View
-from avatarlab.fit.regressor.model import SHAPES, TAPE_M, Regressor, Said, Seen
+from avatarlab.fit.regressor.model import SHAPES, TAPE_M, Regressor, RegressorInput, RegressorOutput
 from avatarlab.photo.keypoints import Keypoints
 
 WEIGHTS = {"shape": 1.0, "tape": 1.0, "turn": 10.0, "place": 20.0, "pose": 10.0, "points": 0.05}
@@ -32,16 +32,18 @@ class Loss:
     def __init__(self, body: Body):
         self.body, self.points = body, Keypoints(body)
 
-    def __call__(self, network: Regressor, said: Said, seen: Seen, batch: Batch) -> dict[str, Tensor]:
+    def __call__(
+        self, network: Regressor, pred: RegressorOutput, seen: RegressorInput, batch: Batch
+    ) -> dict[str, Tensor]:
         """Each term (), unweighted; views that were not shown do not count."""
         shown = seen.present / seen.present.sum()
-        views, true = said.views, batch.views
-        ours = projected(self.body, self.points, said.betas, views, batch.frame)
+        views, true = pred.views, batch.views
+        ours = projected(self.body, self.points, pred.betas, views, batch.frame)
         off = (ours - batch.true_points).abs().clamp_max(40.0).mean((-1, -2))
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
-        tapes_cm = 100 * TAPE_M * (said.mean - numbers)[:, SHAPES:]
+        tapes_cm = 100 * TAPE_M * (pred.mean - numbers)[:, SHAPES:]
         return {
-            "shape": evened(said, numbers).mean(),
+            "shape": evened(pred, numbers).mean(),
             "tape": functional.smooth_l1_loss(tapes_cm, torch.zeros_like(tapes_cm)),
             "turn": (shown * (views.turn - true.turn).square().sum((-1, -2))).sum(),
             "place": (shown * (views.place - true.place).square().sum(-1)).sum(),
@@ -50,17 +52,17 @@ class Loss:
         }
 
 
-def likelihood(said: Said, numbers: Tensor) -> Tensor:
+def likelihood(pred: RegressorOutput, numbers: Tensor) -> Tensor:
     """Negative logarithm of the Gaussian density, less its constant, of each of the numbers (N, NUMBERS)."""
-    return 0.5 * ((numbers - said.mean).square() * (-said.log_variance).exp() + said.log_variance)
+    return 0.5 * ((numbers - pred.mean).square() * (-pred.log_variance).exp() + pred.log_variance)
 
 
-def evened(said: Said, numbers: Tensor) -> Tensor:
+def evened(pred: RegressorOutput, numbers: Tensor) -> Tensor:
     """The likelihood, each number weighed by its variance, so that what is known best does not drown the others.
 
     Source: Seitzer et al. 2022 (arXiv:2203.09168), beta = 1: means learn as by least squares, variances as by likelihood.
     """
-    return likelihood(said, numbers) * said.log_variance.detach().exp()
+    return likelihood(pred, numbers) * pred.log_variance.detach().exp()
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:

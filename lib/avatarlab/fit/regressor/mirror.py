@@ -6,7 +6,7 @@ On made-up people this takes 6 % off the error of the tapes from two views, 2 % 
 import torch
 
 from avatarlab.fit.regressor.crop import COLUMNS
-from avatarlab.fit.regressor.model import Regressor, Said, Seen
+from avatarlab.fit.regressor.model import Regressor, RegressorInput, RegressorOutput
 from avatarlab.photo import skeleton
 
 EYES = ((1, 4), (2, 5), (3, 6))
@@ -27,7 +27,7 @@ def partners() -> list[int]:
     return found
 
 
-def mirrored(seen: Seen) -> Seen:
+def mirrored(seen: RegressorInput) -> RegressorInput:
     """Everybody seen in a mirror; the inverse of itself."""
     image, points, frame = seen.image.flip(-1).clone(), seen.points[:, :, partners()].clone(), seen.frame.clone()
     image[:, :, SIDED] *= -1
@@ -36,8 +36,8 @@ def mirrored(seen: Seen) -> Seen:
     return seen._replace(image=image, points=points, frame=frame)
 
 
-def said_twice(network: Regressor, seen: Seen) -> Said:
+def pred_twice(network: Regressor, seen: RegressorInput) -> RegressorOutput:
     """What the network says, shape and tapes averaged over both sides of the mirror."""
-    both = network(Seen(*(torch.cat(pair) for pair in zip(seen, mirrored(seen), strict=True))))
+    both = network(RegressorInput(*(torch.cat(pair) for pair in zip(seen, mirrored(seen), strict=True))))
     mean, log_variance = (part.unflatten(0, (2, -1)).mean(0) for part in both[:2])
-    return Said(mean, log_variance, type(both.views)(*(part[: len(mean)] for part in both.views)))
+    return RegressorOutput(mean, log_variance, type(both.views)(*(part[: len(mean)] for part in both.views)))

@@ -34,7 +34,7 @@ PATTERNS = 3
 LOG_VARIANCE = (-8.0, 2.0)
 
 
-class Seen(NamedTuple):
+class RegressorInput(NamedTuple):
     """A batch of N people as the network sees them.
 
     image (N, 2, CHANNELS, ROWS, COLUMNS); points (N, 2, 33, 3) crop px and visibility; frame (N, 2, FRAME);
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
     given: Tensor
 
 
-class Said(NamedTuple):
+class RegressorOutput(NamedTuple):
     """mean and log_variance (N, NUMBERS) of components and tapes; views with (N, 2, ...)."""
 
     mean: Tensor
@@ -110,7 +110,7 @@ def placed(points: Tensor) -> Tensor:
     return torch.cat([(points[..., :2] - middle) / 64, points[..., 2:]], -1)
 
 
-def plain_numbers(seen: Seen) -> Tensor:
+def plain_numbers(seen: RegressorInput) -> Tensor:
     """The plain numbers (N, 2, SEEN) of every view; zero where there is none."""
     image, points = seen.image.flatten(0, 1), seen.points.flatten(0, 1)
     widths = profiles(image, points).flatten(1).unflatten(0, seen.present.shape)
@@ -161,7 +161,7 @@ class Regressor(nn.Module):
             nn.init.normal_(head.weight, std=1e-3)
             nn.init.zeros_(head.bias)
 
-    def forward(self, seen: Seen) -> Said:
+    def forward(self, seen: RegressorInput) -> RegressorOutput:
         plain, there = plain_numbers(seen), seen.present > 0
         found = self.encoder(seen.image[there], plain[there])
         each = found.new_zeros(*there.shape, FEATURES).masked_scatter(there[..., None], found)
@@ -170,7 +170,7 @@ class Regressor(nn.Module):
         which = pattern(seen.present)
         mean = torch.einsum("nd,ndk->nk", design(plain, seen.given), self.line[which]) + change
         log_variance = (self.line_log_variance[which] + log_variance).clamp(*LOG_VARIANCE)
-        return Said(mean, log_variance, self._views(plain, each, person))
+        return RegressorOutput(mean, log_variance, self._views(plain, each, person))
 
     def _views(self, plain: Tensor, each: Tensor, person: Tensor) -> View:
         side = torch.arange(VIEWS, dtype=each.dtype, device=each.device).expand(len(each), VIEWS)[..., None]

@@ -19,10 +19,10 @@ MASK, OUTLINE = (235, 200, 160), (47, 109, 179)
 
 def grid(network: Regressor, body: Body, mesh: Coarse, batch: Batch) -> np.ndarray:
     """A picture (rows of views, a column per person) uint8 RGB."""
-    said = evaluate.said_of(network, evaluate.shown(batch, "front_side"))
-    rotation, shift, pose = (part.cpu() for part in encoding.decoded(said.views, batch.frame))
+    pred = evaluate.pred_of(network, evaluate.shown(batch, "front_side"))
+    rotation, shift, pose = (part.cpu() for part in encoding.decoded(pred.views, batch.frame))
     with torch.no_grad():
-        posed = body(betas=said.betas[:, None], pose=pose, vertices=mesh.vertices)
+        posed = body(betas=pred.betas[:, None], pose=pose, vertices=mesh.vertices)
     skin, faces = (posed.vertices - posed.joints[..., :1, :]).cpu(), mesh.faces
     columns, (centre, focal, _) = [], (part.cpu() for part in batch.frame)
     for n in range(len(skin)):

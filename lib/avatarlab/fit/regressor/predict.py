@@ -13,8 +13,8 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator.state import ViewState
 from avatarlab.fit.regressor import encoding
-from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, ROWS, Window, channels, cut, window
-from avatarlab.fit.regressor.model import POINTS, SHAPES, TAPE_M, VIEWS, Regressor, Said, Seen
+from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, ROWS, CropWindow, channels, cut, window
+from avatarlab.fit.regressor.model import POINTS, SHAPES, TAPE_M, VIEWS, Regressor, RegressorInput, RegressorOutput
 from avatarlab.learn import weights as files
 from avatarlab.measure import MEASURES
 from avatarlab.photo import skeleton
@@ -78,34 +78,36 @@ class FirstGuess:
         for group in groups([slot(target) for target in targets]):
             chosen = {slot(targets[number]): targets[number] for number in group}
             frames = {k: _frame(target, subject.stature_m) for k, target in chosen.items()}
-            said = self._said(chosen, frames, told)
-            shape = shape or said
+            pred = self._pred(chosen, frames, told)
+            shape = shape or pred
             for number in group:
                 k = slot(targets[number])
-                view = encoding.View(*(part[:, k] for part in said.views))
+                view = encoding.View(*(part[:, k] for part in pred.views))
                 views[number] = encoding.view_state(view, frames[k], targets[number].focal_px)
         return Guess(*self._shape(shape, body), tuple(views[k] for k in range(len(targets))), *self._tapes(shape))
 
-    def _said(self, chosen: "dict[int, Target]", frames: dict[int, encoding.Frame], told: Tensor) -> Said:
+    def _pred(
+        self, chosen: "dict[int, Target]", frames: dict[int, encoding.Frame], told: Tensor
+    ) -> RegressorOutput:
         """What the network says of the targets by slot."""
         shown = [_shown(chosen.get(k), frames.get(k), k) for k in range(VIEWS)]
         present = torch.tensor([[float(k in chosen) for k in range(VIEWS)]])
         with torch.no_grad():
             return self.network(
-                Seen(*(torch.stack(part)[None] for part in zip(*shown, strict=True)), present, told)
+                RegressorInput(*(torch.stack(part)[None] for part in zip(*shown, strict=True)), present, told)
             )
 
-    def _shape(self, said: Said, body: "Body") -> tuple[Tensor | None, Tensor | None]:
+    def _shape(self, pred: RegressorOutput, body: "Body") -> tuple[Tensor | None, Tensor | None]:
         """betas (S,) and covariance (S, S); None for a body of other components than the network was trained on."""
         if not files.fit_body(NAME, self.card, body.bases, "the guess is of pose and camera alone"):
             return None, None
-        return said.betas[0], torch.diag(said.log_variance[0, :SHAPES].exp())
+        return pred.betas[0], torch.diag(pred.log_variance[0, :SHAPES].exp())
 
-    def _tapes(self, said: Said) -> tuple[dict[str, float], dict[str, float]]:
+    def _tapes(self, pred: RegressorOutput) -> tuple[dict[str, float], dict[str, float]]:
         """The tapes and their standard deviations, m by name."""
-        spread = TAPE_M * (0.5 * said.log_variance[0, SHAPES:]).exp()
-        values = self.network.tapes_m(said.mean)[0]
-        return tuple(dict(zip(MEASURES, numbers.tolist(), strict=True)) for numbers in (values, spread))
+        std = TAPE_M * (0.5 * pred.log_variance[0, SHAPES:]).exp()
+        values = self.network.tapes_m(pred.mean)[0]
+        return tuple(dict(zip(MEASURES, numbers.tolist(), strict=True)) for numbers in (values, std))
 
 
 def place(weights: str | Path) -> Path:
@@ -164,7 +166,7 @@ def groups(slots: list[int]) -> list[list[int]]:
     return found
 
 
-def _window(target: "Target") -> Window:
+def _window(target: "Target") -> CropWindow:
     return window(target.soft > 0.5)
 
 
@@ -176,7 +178,7 @@ def _frame(target: "Target", stature_m: float) -> encoding.Frame:
 
 
 def _shown(target: "Target | None", frame: encoding.Frame | None, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """image, points and frame features of slot k as in ``Seen``, for one person; zeros where there is no view."""
+    """image, points and frame features of slot k as in ``RegressorInput``, for one person; zeros where there is no view."""
     if target is None:
         return torch.zeros(CHANNELS, ROWS, COLUMNS), torch.zeros(POINTS, 3), torch.zeros(encoding.FRAME)
     here, observation = _window(target), target.observation

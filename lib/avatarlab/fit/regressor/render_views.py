@@ -14,7 +14,7 @@ from torch import Tensor
 from avatarlab.body import Body
 from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.coarse_mesh import Coarse
-from avatarlab.fit.regressor.crop import COLUMNS, ROWS, Window, channels, cut, window
+from avatarlab.fit.regressor.crop import COLUMNS, ROWS, CropWindow, channels, cut, window
 from avatarlab.render import Camera
 from avatarlab.render.raster import visible_faces
 from avatarlab.render.screen import to_screen
@@ -42,7 +42,7 @@ class PosedPerson:
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class RenderedView:
     """One view as the network is shown it, and its truth.
 
     image (CHANNELS, ROWS, COLUMNS), points (33, 3) and true_points (33, 2) crop px, centre (2,), focal and distance of
@@ -60,7 +60,7 @@ class Shot:
     rotation: Tensor
     shift: Tensor
     canvas: Camera
-    window: Window
+    window: CropWindow
 
 
 class Studio:
@@ -69,7 +69,7 @@ class Studio:
     def __init__(self, body: Body, mesh: Coarse):
         self.mesh, self.wardrobe = mesh, clothing.wardrobe(body).only(mesh.vertices, mesh.faces)
 
-    def shot(self, subject: PosedPerson, kind: str, chance: np.random.Generator) -> Shot:
+    def shot(self, subject: PosedPerson, kind: str, chance: np.random.Generator) -> RenderedView:
         """Photograph a person from ``kind``, front or side, with a phone somewhere."""
         phone = posing.camera(subject.skin, chance, kind)
         canvas = _canvas(phone, subject.skin)
@@ -116,7 +116,9 @@ def _canvas(camera: Camera, skin: Tensor) -> Camera:
     return Camera(camera.viewmat, k, width, height)
 
 
-def _told(subject: PosedPerson, image, found, canvas: Camera, here: Window, zoom: float, source: str) -> Shot:
+def _told(
+    subject: PosedPerson, image, found, canvas: Camera, here: CropWindow, zoom: float, source: str
+) -> RenderedView:
     """The shot with its truth, given that the focal length is said to be ``zoom`` times what it is."""
     focal = float(canvas.K[0, 0]) * zoom
     middle = np.array([here.left, here.top]) + np.array([COLUMNS, ROWS]) / 2 / here.scale
@@ -129,4 +131,4 @@ def _told(subject: PosedPerson, image, found, canvas: Camera, here: Window, zoom
     extra = np.array([*encoding.CAPTURE_CODE[capture], float(source == "exif")])
     true = here.inside(canvas.project(subject.keypoints)[0].numpy())
     distance = focal * here.scale * subject.stature_m / encoding.PERSON_PX
-    return Shot(image, found, true, centre, focal * here.scale, distance, extra, turn, shift, canvas, here)
+    return RenderedView(image, found, true, centre, focal * here.scale, distance, extra, turn, shift, canvas, here)

@@ -38,7 +38,7 @@ VALIDATION_SEED, LINE_SEED = 2**31, 2**31 + 1
 
 
 @dataclass(frozen=True)
-class Settings:
+class RegressorSettings:
     """Sizes of a run. ``rounds`` of ``people`` each, gone through ``passes`` times in batches of ``batch``.
 
     From the share ``hard_from`` of the rounds on, ``hard_people`` of each round are hard ones. The line is drawn
@@ -72,7 +72,7 @@ class Settings:
 class Round(Dataset):
     """The batches of one round: its people ``passes`` times, shuffled, each time with other things left out."""
 
-    def __init__(self, people: Batch, settings: Settings, seed: tuple[int, ...]):
+    def __init__(self, people: Batch, settings: RegressorSettings, seed: tuple[int, ...]):
         self.people, self.settings, self.seed = people, settings, seed
         chance, count = np.random.default_rng((*seed, 1)), len(people.image)
         order = [chance.permutation(count) for _ in range(settings.passes)]
@@ -87,12 +87,12 @@ class Round(Dataset):
         return partly_seen(some, np.random.default_rng((*self.seed, 2, number))), some
 
 
-class Made(lightning.LightningDataModule):
+class PeopleRounds(lightning.LightningDataModule):
     """Makes the people of each round when it begins, and those for validation once."""
 
     CHUNK = 32
 
-    def __init__(self, sampler: Sampler, settings: Settings):
+    def __init__(self, sampler: Sampler, settings: RegressorSettings):
         super().__init__()
         self.sampler, self.settings, self.checked = sampler, settings, None
 
@@ -135,7 +135,7 @@ class Training(lightning.LightningModule):
     ``checked`` are the people for validation, ``known`` others without pictures, to compare with.
     """
 
-    def __init__(self, network: Regressor, loss: Loss, sampler: Sampler, settings: Settings):
+    def __init__(self, network: Regressor, loss: Loss, sampler: Sampler, settings: RegressorSettings):
         super().__init__()
         self.network, self.settings = network, settings
         self.loss, self.sampler, self.history = loss, sampler, []
@@ -181,7 +181,7 @@ class Training(lightning.LightningModule):
 
 def train(
     body: Body,
-    settings: Settings,
+    settings: RegressorSettings,
     folder: Path,
     people: Participants | None = None,
     tell: Callable[[int, int, float], None] | None = None,
@@ -196,7 +196,10 @@ def train(
     sampler, network = Sampler(widened(body, people)), Regressor(settings.width)
     network.encoder.bfloat16 = settings.bfloat16
     module = Training(network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings)
-    made, checkpoint = Made(sampler, settings), resumable(folder, identity(body, settings, people), CHECKPOINT)
+    made, checkpoint = (
+        PeopleRounds(sampler, settings),
+        resumable(folder, identity(body, settings, people), CHECKPOINT),
+    )
     made.setup()
     module.checked, module.known = made.checked, sampler.draws(np.random.default_rng(settings.seed), KNOWN)
     if checkpoint is None and settings.start:
@@ -212,13 +215,13 @@ def train(
     return module
 
 
-def identity(body: Body, settings: Settings, people: Participants | None) -> dict:
+def identity(body: Body, settings: RegressorSettings, people: Participants | None) -> dict:
     """What a run must share with a checkpoint to go on from it: settings, body and people."""
     told = hashlib.sha256(people.arrays["vertices"].tobytes()).hexdigest() if people else ""
     return {"settings": asdict(settings), "body": body.sha256, "people": told}
 
 
-def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], stop_after: int | None):
+def _trainer(settings: RegressorSettings, folder: Path, callbacks: list[Callback], stop_after: int | None):
     saved = ModelCheckpoint(
         folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False, save_on_train_epoch_end=True
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from avatarlab.fit.estimator.posterior import TAPES, Posterior, before, people
 from avatarlab.fit.train.learning import EVERYTHING, READ, grouped, left_out
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 
 READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "posterior": READ, "posterior_network": EVERYTHING}
 """Which readings a posterior is given: tapes of the mesh, its volume, its breadths and depths (the published one), the
@@ -30,7 +30,7 @@ class Score:
     hip_mae_mm: float
 
 
-def compared(records: Sequence[Record]) -> list[Score]:
+def compared(records: Sequence[FitRecord]) -> list[Score]:
     """Scores of every method on the calibration people, each of whom answered by what all others taught."""
     found = []
     for (capture, inputs), some in grouped(records).items():
@@ -43,7 +43,7 @@ def compared(records: Sequence[Record]) -> list[Score]:
     return found
 
 
-def _answers(some: Sequence[Record], asked: Sequence[Record]):
+def _answers(some: Sequence[FitRecord], asked: Sequence[FitRecord]):
     """Yield (method, weight known, values (n, 15) m) of those ``asked`` of one group."""
     for weighed in (False, True):
         yield "population", weighed, np.array([_population(one, weighed) for one in asked])
@@ -56,19 +56,19 @@ def _answers(some: Sequence[Record], asked: Sequence[Record]):
             yield method, weighed, np.array([_posterior(models[one.id], one, weighed) for one in asked])
 
 
-def _population(one: Record, weighed: bool) -> list[float]:
+def _population(one: FitRecord, weighed: bool) -> list[float]:
     """What stature (and weight) alone say of the 15 tapes, m."""
     _, mean, _ = before(one.told(weighed))
     return [mean[people(one.sex)[0].index(name)] for name in TAPES]
 
 
-def _posterior(model: Posterior, one: Record, weighed: bool) -> list[float]:
+def _posterior(model: Posterior, one: FitRecord, weighed: bool) -> list[float]:
     answer = model(one.readings, one.told(weighed))
     return [answer.value_m[name] for name in TAPES]
 
 
 def card_of(
-    records: Sequence[Record],
+    records: Sequence[FitRecord],
     source: str,
     parameters: Mapping,
     table: Sequence[Score],

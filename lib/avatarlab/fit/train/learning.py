@@ -16,7 +16,7 @@ import numpy as np
 
 from avatarlab.core.errors import InputError
 from avatarlab.fit.estimator.posterior import GUESSED, SEXES, TAPES, Optics, Posterior, observed, people
-from avatarlab.fit.train.records import Record
+from avatarlab.fit.train.records import FitRecord
 from avatarlab.measure import population
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ ENOUGH = 9
 """Calibration people that a measure of its own factor needs; with fewer, all measures' errors are pooled."""
 
 
-def learned(records: Iterable[Record], card: dict | None = None, names: Sequence[str] = READ) -> Posterior:
+def learned(records: Iterable[FitRecord], card: dict | None = None, names: Sequence[str] = READ) -> Posterior:
     """Learn from records of the splits 'train' and 'calibration', calibrate on the latter; any other split is refused.
 
     Groups with fewer than LEAST_PEOPLE of either sex are left out, and said so in the log.
@@ -59,7 +59,7 @@ def learned(records: Iterable[Record], card: dict | None = None, names: Sequence
     return Posterior(optics, factors, card or {})
 
 
-def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+def grouped(records: Iterable[FitRecord]) -> dict[tuple[str, str], list[FitRecord]]:
     """Records by (capture, inputs), in order of their people's ids; test people are refused."""
     found = defaultdict(list)
     for one in sorted(records, key=lambda one: one.id):
@@ -71,7 +71,7 @@ def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     return found
 
 
-def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
+def _enough(some: Sequence[FitRecord], key: Sequence[str]) -> bool:
     """Whether there are LEAST_PEOPLE of either sex; else the log says that nothing is learned of this group."""
     fewest = min(sum(one.sex == sex for one in some) for sex in SEXES)
     if fewest < LEAST_PEOPLE:
@@ -79,7 +79,7 @@ def _enough(some: Sequence[Record], key: Sequence[str]) -> bool:
     return fewest >= LEAST_PEOPLE
 
 
-def left_out(some: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Posterior]:
+def left_out(some: Sequence[FitRecord], names: Sequence[str] = READ) -> dict[str, Posterior]:
     """By id of each calibration person of one group, a posterior that the others taught (FOLDS, both sexes in each)."""
     kind = some[0].readings.capture, some[0].readings.inputs
     asked = {sex: [one.id for one in some if one.split == "calibration" and one.sex == sex] for sex in SEXES}
@@ -91,7 +91,7 @@ def left_out(some: Sequence[Record], names: Sequence[str] = READ) -> dict[str, P
     return {id: models[number] for id, number in fold.items()}
 
 
-def optics_of(records: Sequence[Record], names: Sequence[str] = READ) -> dict[str, Optics]:
+def optics_of(records: Sequence[FitRecord], names: Sequence[str] = READ) -> dict[str, Optics]:
     """Learn how people of each sex look to the search; the network's tapes of people it does not know are readings too.
 
     A reading that hardly anybody of a sex shows is left out.
@@ -165,7 +165,7 @@ def positive(correlation: np.ndarray, least: float = 1e-3) -> np.ndarray:
     return correlation if values[0] >= least else (vectors * values.clip(least)) @ vectors.T
 
 
-def widened(some: Sequence[Record], names: Sequence[str] = READ) -> tuple[np.ndarray | None, np.ndarray | None]:
+def widened(some: Sequence[FitRecord], names: Sequence[str] = READ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Standard deviations (15,) that hold 90 % of people on either side, weight unknown and known; sexes together.
 
     Of one group; each calibration person is answered by a posterior that the others taught. None without such people.
@@ -177,7 +177,7 @@ def widened(some: Sequence[Record], names: Sequence[str] = READ) -> tuple[np.nda
     return tuple(_factor(np.abs(scores(models, asked, weighed))) for weighed in (False, True))
 
 
-def scores(models: Mapping[str, Posterior], records: Sequence[Record], weighed: bool) -> np.ndarray:
+def scores(models: Mapping[str, Posterior], records: Sequence[FitRecord], weighed: bool) -> np.ndarray:
     """Errors of records (n, 15) in standard deviations of each one's model, signed; NaN where the measure is withheld."""
     found = np.full((len(records), len(TAPES)), np.nan)
     for row, one in zip(found, records, strict=True):

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Record:
+class FitRecord:
     """One search: who (id, split, sex), what was shown (track, inputs), what is known and what was read.
 
     truth_m: tapes of the real row, m, biceps and forearm relaxed. row: the population's columns, m, ``weight`` kg.
@@ -43,12 +43,12 @@ class Record:
         return self.split, self.id, self.track, self.inputs
 
 
-def written(record: Record) -> str:
+def written(record: FitRecord) -> str:
     """The record as one line of JSON."""
     return json.dumps(asdict(record), sort_keys=True, allow_nan=False)
 
 
-def load(path: str | Path) -> list[Record]:
+def load(path: str | Path) -> list[FitRecord]:
     """Read the records of a file; a last line that was cut short is left out, any other damage raises InputError."""
     path = Path(path)
     if not path.is_file():
@@ -59,9 +59,9 @@ def load(path: str | Path) -> list[Record]:
     return [_record(line, f"{path}: line {k + 1}") for k, line in enumerate(lines)]
 
 
-def _record(line: str, where: str) -> Record:
+def _record(line: str, where: str) -> FitRecord:
     try:
         table = json.loads(line)
-        return Record(**{**table, "readings": Readings.from_json(table["readings"])})
+        return FitRecord(**{**table, "readings": Readings.from_json(table["readings"])})
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{where}: not a record ({error}); remove the file and fit again.") from None

@@ -16,7 +16,7 @@ from avatarlab.fit.estimator.map_estimate import REACHES_M, Found, search
 from avatarlab.fit.estimator.posterior_update import concluded
 from avatarlab.fit.estimator.quality import judged
 from avatarlab.fit.regressor.predict import place
-from avatarlab.fit.train.records import Record, load, written
+from avatarlab.fit.train.records import FitRecord, load, written
 from avatarlab.synthetic import Participant, Participants, delivered
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 INPUTS = ("front", "front_side")
 
 
-class Job(NamedTuple):
+class FitJob(NamedTuple):
     """One person (number in the file) in one track, and the inputs still to be searched."""
 
     number: int
@@ -32,7 +32,7 @@ class Job(NamedTuple):
     inputs: tuple[str, ...]
 
 
-class Models(NamedTuple):
+class FitModels(NamedTuple):
     """What a process needs: the body, the participants, and how the search starts."""
 
     body: Body
@@ -56,7 +56,7 @@ def gather(
     workers: int | None = None,
     progress: Callable[[Outcome], None] | None = None,
     only_there: bool = False,
-) -> list[Record]:
+) -> list[FitRecord]:
     """Search the participants of a file; return the records of all that were asked for, ordered by their keys.
 
     ``records`` is a folder that keeps them, one file of JSON lines per participants file, body and way of searching:
@@ -68,7 +68,7 @@ def gather(
     body_path = find(ROOT / body_file if body_file else None)
     path = Path(records) / f"records_{_origin(people, body_path, guess, steps, weights)}.jsonl"
     done = {one.key: one for one in repaired(path)}
-    keys = wanted(known, splits, tracks, inputs, per_split)
+    keys = expected(known, splits, tracks, inputs, per_split)
     jobs = [] if only_there else _jobs(known, keys, set(done))
     given = (str(people), str(body_path), guess, steps, weights)
     with open(path, "a", encoding="utf-8", newline="\n") as file:
@@ -91,7 +91,7 @@ def _origin(people, body_path: Path, guess: str | None, steps: int, weights: str
     return f"{sha256(people)[:8]}_{sha256(body_path)[:6]}_{start}_{steps}"
 
 
-def repaired(path: Path) -> list[Record]:
+def repaired(path: Path) -> list[FitRecord]:
     """The records of a file, which a run that was killed may have left with half a line: that is cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     found = load(path)
@@ -104,7 +104,7 @@ def repaired(path: Path) -> list[Record]:
 Key = tuple[str, str, str, str]
 
 
-def wanted(people: Participants, splits, tracks, inputs, per_split: Mapping[str, int] | None) -> set[Key]:
+def expected(people: Participants, splits, tracks, inputs, per_split: Mapping[str, int] | None) -> set[Key]:
     """Keys of all records that are asked for."""
     if unknown := [one for one in inputs if one not in INPUTS]:
         raise InputError(f"inputs: got {', '.join(unknown)}, expected {' or '.join(INPUTS)}.")
@@ -113,25 +113,25 @@ def wanted(people: Participants, splits, tracks, inputs, per_split: Mapping[str,
     return {(split, id, track, kind) for split, id in chosen for track in tracks for kind in inputs}
 
 
-def _jobs(people: Participants, keys: set[Key], done: set[Key]) -> list[Job]:
+def _jobs(people: Participants, keys: set[Key], done: set[Key]) -> list[FitJob]:
     """What is left to do, in order of people; all inputs of one person in one track together."""
     order = {str(id): number for number, id in enumerate(people.arrays["id"])}
     left: dict[tuple[int, str], list[str]] = {}
     for _, id, track, kind in sorted(keys - done, key=lambda key: (key[2], order[key[1]], key[3])):
         left.setdefault((order[id], track), []).append(kind)
-    return [Job(number, track, tuple(kinds)) for (number, track), kinds in left.items()]
+    return [FitJob(number, track, tuple(kinds)) for (number, track), kinds in left.items()]
 
 
-def _named(people: Participants, job: Job) -> str:
+def _named(people: Participants, job: FitJob) -> str:
     return f"{people.arrays['id'][job.number]} in track {job.track}"
 
 
-def ready(people: str, body_path: str, guess: str | None, steps: int, weights: str) -> Models:
+def ready(people: str, body_path: str, guess: str | None, steps: int, weights: str) -> FitModels:
     """Load what the searches of one process need."""
-    return Models(Body.load(body_path), Participants.load(people), guess, steps, weights)
+    return FitModels(Body.load(body_path), Participants.load(people), guess, steps, weights)
 
 
-def searched(models: Models, job: Job) -> list[Record]:
+def searched(models: FitModels, job: FitJob) -> list[FitRecord]:
     """Search one person in one track, for every inputs asked for; InputError where a view shows nobody."""
     one = models.people[job.number]
     views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
@@ -149,10 +149,10 @@ def searched(models: Models, job: Job) -> list[Record]:
     return records
 
 
-def _record(one: Participant, told: Subject, track: str, kind: str, found: Found) -> Record:
+def _record(one: Participant, told: Subject, track: str, kind: str, found: Found) -> FitRecord:
     """What one search read."""
     end = concluded(found, told, None)
-    return Record(
+    return FitRecord(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
         one.truth_m, one.row, one.mesh_m, judged(found, end).usable,
     )  # fmt: skip

@@ -27,7 +27,7 @@ CHUNK = 512
 
 
 @dataclass(frozen=True)
-class Settings:
+class AvatarPoserSettings:
     """``normalised``: windows seen from the head's heading and place in their last frame, and half of them mirrored in
     training; False as published: the world's frame, as it is."""
 
@@ -42,7 +42,7 @@ class Settings:
 class AvatarPoser(nn.Module):
     """Features (B, L, 54) -> 22 x 6 numbers (B, 22, 6) of the last frame: the root's world rotation, local rotations."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: AvatarPoserSettings):
         super().__init__()
         self.settings, width = settings, settings.width
         layer = nn.TransformerEncoderLayer(
@@ -64,7 +64,7 @@ def _head(width: int, numbers: int) -> nn.Module:
 def load(path: str | Path) -> AvatarPoser:
     """The network of a weights file."""
     tensors, card = weights.load(path)
-    network = AvatarPoser(Settings(**card["parameters"]["network"]))
+    network = AvatarPoser(AvatarPoserSettings(**card["parameters"]["network"]))
     network.load_state_dict(tensors)
     return network.eval()
 
@@ -91,22 +91,22 @@ class AvatarPoserPredictor:
         """The poses of all frames; before its begin the first frame stands still. It knows nothing of ``tracked``."""
         if not len(trackers):
             raise InputError("trackers: got no frame, expected at least one; record longer.")
-        said = [self._chunk(trackers, first) for first in range(0, len(trackers), CHUNK)]
-        return Motion(*(torch.cat(part) for part in zip(*said, strict=True)))
+        pred = [self._chunk(trackers, first) for first in range(0, len(trackers), CHUNK)]
+        return Motion(*(torch.cat(part) for part in zip(*pred, strict=True)))
 
     def _chunk(self, trackers: Trackers, first: int) -> Motion:
         last = torch.arange(first, min(first + CHUNK, len(trackers)))
         rows = (last[:, None] + torch.arange(-WINDOW, 1)).clamp(min=0)
-        return self.windows(trackers.rotations[rows].float(), trackers.places[rows].float())
+        return self.windows(trackers.rotations[rows].float(), trackers.positions[rows].float())
 
-    def windows(self, rotations: Tensor, places: Tensor) -> Motion:
+    def windows(self, rotations: Tensor, positions: Tensor) -> Motion:
         """Devices of B windows, (B, 41, 3, 3, 3) and (B, 41, 3, 3) m, z-up world -> the poses of their last frames."""
-        head, yaw = places[:, -1, 0], rotations.new_zeros(len(rotations))
+        head, yaw = positions[:, -1, 0], rotations.new_zeros(len(rotations))
         if self.network.settings.normalised:
-            yaw, origin = frame_of(rotations[:, -1], places[:, -1])
-            rotations, places = turned(rotations, places, yaw[:, None, None], origin[:, None, None])
+            yaw, origin = frame_of(rotations[:, -1], positions[:, -1])
+            rotations, positions = turned(rotations, positions, yaw[:, None, None], origin[:, None, None])
         with torch.autocast(rotations.device.type, torch.bfloat16, enabled=self.half):
-            numbers = self.network(features(rotations, places).flatten(-2))
+            numbers = self.network(features(rotations, positions).flatten(-2))
         pose = from_6d(numbers)
         pose = torch.cat([about_vertical(yaw)[:, None] @ pose[:, :1], pose[:, 1:]], 1)
         return Motion(pose, head_aligned(self.skeleton, pose, head)[0])
@@ -123,9 +123,9 @@ class AvatarPoserStream:
         self.predictor, self.kept = predictor, None
 
     @torch.inference_mode()
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The next frame's devices, (3, 3, 3), (3, 3) m and (3,) -> its pose, T = 1."""
-        fresh = rotations.float()[None], places.float()[None]
+        fresh = rotations.float()[None], positions.float()[None]
         if self.kept is None:
             self.kept = tuple(x.repeat(WINDOW + 1, *[1] * (x.ndim - 1)) for x in fresh)
         self.kept = tuple(torch.cat([old[1:], new]) for old, new in zip(self.kept, fresh, strict=True))

@@ -34,8 +34,8 @@ def floors(library: Library, split: str, every: int = ASKED_EVERY) -> dict[str, 
     return {name: _errors(kind.learn(known)(asked.features), asked.targets) for name, kind in ANSWERS.items()}
 
 
-def _errors(said: Tensor, true: Tensor) -> dict[str, float]:
-    apart = (said - true)[:, TURNS:].unflatten(1, (COUNT, 3)).norm(dim=-1).mean(0)
+def _errors(pred: Tensor, true: Tensor) -> dict[str, float]:
+    apart = (pred - true)[:, TURNS:].unflatten(1, (COUNT, 3)).norm(dim=-1).mean(0)
     return {part: _mean_cm(apart, joints) for part, joints in PARTS.items()}
 
 

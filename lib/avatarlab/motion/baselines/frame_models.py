@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avatarlab.motion.baselines.frames import Lesson
+from avatarlab.motion.baselines.frames import TrainingFrames
 
 NEIGHBOURS = 5
 RIDGE = 1.0
@@ -21,7 +21,7 @@ class Mean:
     target: Tensor
 
     @classmethod
-    def learn(cls, lesson: Lesson) -> "Mean":
+    def learn(cls, lesson: TrainingFrames) -> "Mean":
         """The mean of all targets."""
         return cls(lesson.targets.double().mean(0).float())
 
@@ -39,11 +39,11 @@ class Nearest:
     targets: Tensor
 
     @classmethod
-    def learn(cls, lesson: Lesson) -> "Nearest":
+    def learn(cls, lesson: TrainingFrames) -> "Nearest":
         """Keep all frames of the lesson; fewer than NEIGHBOURS raise ValueError."""
         if len(lesson.features) < NEIGHBOURS:
             raise ValueError(f"lesson: got {len(lesson.features)} frames, expected at least {NEIGHBOURS}.")
-        scale = 1 / spread(lesson.features)
+        scale = 1 / std(lesson.features)
         return cls(scale, lesson.features * scale, lesson.targets)
 
     def __call__(self, features: Tensor) -> Tensor:
@@ -66,10 +66,10 @@ class Ridge:
     level: Tensor
 
     @classmethod
-    def learn(cls, lesson: Lesson) -> "Ridge":
+    def learn(cls, lesson: TrainingFrames) -> "Ridge":
         """Least squares in float64 with squared coefficients weighed by RIDGE; the level is free."""
         x, y = lesson.features.double(), lesson.targets.double()
-        middle, scale, level = x.mean(0), 1 / spread(x), y.mean(0)
+        middle, scale, level = x.mean(0), 1 / std(x), y.mean(0)
         x = (x - middle) * scale
         weight = RIDGE * torch.eye(x.shape[1], dtype=x.dtype)
         slope = torch.linalg.solve(x.T @ x + weight, x.T @ (y - level))
@@ -80,7 +80,7 @@ class Ridge:
         return ((features - self.middle) * self.scale) @ self.slope + self.level
 
 
-def spread(features: Tensor) -> Tensor:
+def std(features: Tensor) -> Tensor:
     """Standard deviation (F,) of features (N, F); one for those that never change."""
     deviation = features.double().std(0).to(features)
     return torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation))

@@ -19,7 +19,7 @@ from avatarlab.motion.trackers import Trackers, frame_of, turned
 FEATURES = 25
 """Numbers of a frame: three rotations in six, the head's height, two wrists relative to the head."""
 TURNS = 6 * COUNT
-"""The first numbers of a target, rotations in six; the other 66 are the places of the joints relative to the head."""
+"""The first numbers of a target, rotations in six; the other 66 are the positions of the joints relative to the head."""
 EVERY = 6
 """Every such frame is learned from: 10 a second.
 
@@ -28,7 +28,7 @@ head, held-out subjects of a prototype library: 12.5 cm from every frame, 11.6 f
 """
 
 
-class Lesson(NamedTuple):
+class TrainingFrames(NamedTuple):
     """N frames to learn from: features (N, 25), targets (N, 198)."""
 
     features: Tensor
@@ -37,10 +37,10 @@ class Lesson(NamedTuple):
 
 def seen(trackers: Trackers) -> Tensor:
     """The features (T, 25) of each frame of a recording, all devices as they are."""
-    yaw, origin = frame_of(trackers.rotations, trackers.places)
-    turns, places = turned(trackers.rotations, trackers.places, yaw[:, None], origin[:, None])
-    hands = places[:, 1:] - places[:, :1]
-    return torch.cat([to_6d(turns).flatten(1), places[:, 0, 2:], hands.flatten(1)], 1)
+    yaw, origin = frame_of(trackers.rotations, trackers.positions)
+    turns, positions = turned(trackers.rotations, trackers.positions, yaw[:, None], origin[:, None])
+    hands = positions[:, 1:] - positions[:, :1]
+    return torch.cat([to_6d(turns).flatten(1), positions[:, 0, 2:], hands.flatten(1)], 1)
 
 
 def held(trackers: Trackers) -> Trackers:
@@ -53,35 +53,35 @@ def held(trackers: Trackers) -> Trackers:
     rows = torch.arange(len(trackers))[:, None]
     last = torch.where(trackers.tracked, rows, -1).cummax(0).values
     last = torch.where(last < 0, rows, last)
-    rotations, places = trackers.rotations.clone(), trackers.places.clone()
-    rotations[:, 0], places[:, 0] = rotations[last[:, 0], 0], places[last[:, 0], 0]
-    toward, head = about_vertical(heading(rotations[:, 0]))[:, None], places[:, :1]
+    rotations, positions = trackers.rotations.clone(), trackers.positions.clone()
+    rotations[:, 0], positions[:, 0] = rotations[last[:, 0], 0], positions[last[:, 0], 0]
+    toward, head = about_vertical(heading(rotations[:, 0]))[:, None], positions[:, :1]
     turns = toward @ (toward.mT @ rotations)[last, torch.arange(3)]
-    offsets = (toward.mT @ (places - head)[..., None])[last, torch.arange(3)]
+    offsets = (toward.mT @ (positions - head)[..., None])[last, torch.arange(3)]
     kept, placed = trackers.tracked[..., None], head + (toward @ offsets)[..., 0]
     return Trackers(
         torch.where(kept[..., None], trackers.rotations, turns),
-        torch.where(kept, trackers.places, placed),
+        torch.where(kept, trackers.positions, placed),
         torch.ones_like(trackers.tracked),
     )
 
 
-def lesson(library: Library, segments: Sequence[int], every: int = EVERY) -> Lesson:
+def lesson(library: Library, segments: Sequence[int], every: int = EVERY) -> TrainingFrames:
     """Every such frame of the segments, the first of each included."""
     frames = np.concatenate([np.arange(len(library.poses))[library.frames(k)][::every] for k in segments])
     skeleton = Skeleton(torch.as_tensor(library.rest).float())
     rotations = roma.rotvec_to_rotmat(torch.as_tensor(library.poses[frames]).float())
-    world, places = skeleton.fk(rotations, torch.as_tensor(library.trans[frames]).float())
-    trackers = Trackers.of(world, places)
-    return Lesson(seen(trackers), targets(rotations, places, trackers))
+    world, positions = skeleton.fk(rotations, torch.as_tensor(library.trans[frames]).float())
+    trackers = Trackers.of(world, positions)
+    return TrainingFrames(seen(trackers), targets(rotations, positions, trackers))
 
 
-def targets(rotations: Tensor, places: Tensor, trackers: Trackers) -> Tensor:
-    """Local rotations (T, 22, 3, 3), places (T, 22, 3) m -> targets (T, 198): as the head's heading sees them.
+def targets(rotations: Tensor, positions: Tensor, trackers: Trackers) -> Tensor:
+    """Local rotations (T, 22, 3, 3), positions (T, 22, 3) m -> targets (T, 198): as the head's heading sees them.
 
     Of the rotations only the root's, which is the world's, changes by that.
     """
-    yaw, origin = frame_of(trackers.rotations, trackers.places)
-    root, own = turned(rotations[:, :1], places, yaw[:, None], origin[:, None])
+    yaw, origin = frame_of(trackers.rotations, trackers.positions)
+    root, own = turned(rotations[:, :1], positions, yaw[:, None], origin[:, None])
     turns = torch.cat([root, rotations[:, 1:]], 1)
     return torch.cat([to_6d(turns).flatten(1), (own - own[:, HEAD : HEAD + 1]).flatten(1)], 1)

@@ -34,7 +34,7 @@ class FrameByFrame:
         rotations = from_6d(self.answer(seen(trackers))[:, :TURNS].unflatten(1, (-1, 6)))
         toward = about_vertical(heading(trackers.rotations[:, 0]))[:, None]
         rotations = torch.cat([toward @ rotations[:, :1], rotations[:, 1:]], 1)
-        return Motion(rotations, head_aligned(self.skeleton, rotations, trackers.places[:, 0])[0])
+        return Motion(rotations, head_aligned(self.skeleton, rotations, trackers.positions[:, 0])[0])
 
     def stream(self) -> Stream:
         """A fresh stream; it remembers one frame, as its devices were taken to be."""
@@ -46,12 +46,12 @@ class _Held:
     model: FrameByFrame
     last: list[Trackers] = field(default_factory=list)
 
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The pose of the next frame."""
-        frames = [*self.last, Trackers(rotations[None], places[None], tracked[None])]
-        parts = zip(*((f.rotations, f.places, f.tracked) for f in frames), strict=True)
+        frames = [*self.last, Trackers(rotations[None], positions[None], tracked[None])]
+        parts = zip(*((f.rotations, f.positions, f.tracked) for f in frames), strict=True)
         now = held(Trackers(*(torch.cat(part) for part in parts)))
-        self.last = [Trackers(now.rotations[-1:], now.places[-1:], now.tracked[-1:])]
+        self.last = [Trackers(now.rotations[-1:], now.positions[-1:], now.tracked[-1:])]
         return self.model.posed(self.last[0])
 
 

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from avatarlab.learn.trainer import Schedule, Steps, TellSteps, train
+from avatarlab.learn.trainer import OnStep, Schedule, TrainingModule, train
 from avatarlab.motion import publishing
-from avatarlab.motion.baselines.avatarposer import WINDOW, AvatarPoser, Settings, load, save
+from avatarlab.motion.baselines.avatarposer import WINDOW, AvatarPoser, AvatarPoserSettings, load, save
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.data.windows import Windows
 from avatarlab.motion.rotations import from_6d, to_6d
 from avatarlab.motion.trackers import features
 
 ROOT_WEIGHT, JOINTS_WEIGHT, PLACES_WEIGHT = 0.02, 1.0, 1.0
-"""Of the L1 losses of the root's rotation, of the local rotations, of the joints' places. Source: the paper, 3.4."""
+"""Of the L1 losses of the root's rotation, of the local rotations, of the joints' positions. Source: the paper, 3.4."""
 PUBLISHED = Schedule(steps=3000, batch=128, learning_rate=5e-4, bfloat16=True)
 """How the published weights were trained on `common`; a split goes on from them with TUNED."""
 TUNED = replace(PUBLISHED, steps=750, learning_rate=2.5e-4)
@@ -24,7 +24,7 @@ SECONDS_A_STEP = 0.36
 """Of one core, measured in bfloat16."""
 
 
-class Lesson(Steps):
+class AvatarPoserTraining(TrainingModule):
     """The transformer under training."""
 
     def __init__(self, network: AvatarPoser, windows: Windows, schedule: Schedule):
@@ -36,40 +36,40 @@ class Lesson(Steps):
         window = self.windows.draw(self.schedule.batch, generator, mirror=normalised)
         if normalised:
             window = window.seen_from_last()
-        seen = features(window.device_rotations, window.device_places).flatten(-2)
+        seen = features(window.device_rotations, window.device_positions).flatten(-2)
         with self.half():
-            said = self.network(seen)
-        return self._terms(said, window.rotations[:, -1], window.places[:, -1])
+            pred = self.network(seen)
+        return self._terms(pred, window.rotations[:, -1], window.positions[:, -1])
 
-    def _terms(self, said: Tensor, true: Tensor, places: Tensor) -> dict[str, Tensor]:
-        """Numbers said (B, 22, 6), true local rotations (B, 22, 3, 3) and places (B, 22, 3) m -> loss terms."""
+    def _terms(self, pred: Tensor, true: Tensor, positions: Tensor) -> dict[str, Tensor]:
+        """Numbers said (B, 22, 6), true local rotations (B, 22, 3, 3) and positions (B, 22, 3) m -> loss terms."""
         aims = to_6d(true)
-        reached = self.windows.skeleton.fk(from_6d(said))[1]
+        reached = self.windows.skeleton.fk(from_6d(pred))[1]
         found = {
-            "root": l1_loss(said[:, 0], aims[:, 0]),
-            "joints": l1_loss(said[:, 1:], aims[:, 1:]),
-            "places": l1_loss(reached - reached[:, :1], places - places[:, :1]),
+            "root": l1_loss(pred[:, 0], aims[:, 0]),
+            "joints": l1_loss(pred[:, 1:], aims[:, 1:]),
+            "positions": l1_loss(reached - reached[:, :1], positions - positions[:, :1]),
         }
-        total = ROOT_WEIGHT * found["root"] + JOINTS_WEIGHT * found["joints"] + PLACES_WEIGHT * found["places"]
+        total = ROOT_WEIGHT * found["root"] + JOINTS_WEIGHT * found["joints"] + PLACES_WEIGHT * found["positions"]
         return {"total": total, **found}
 
 
 def learn(
     library: Library, split: str, schedule: Schedule, folder: Path, start: Path | None = None,
-    settings: Settings | None = None, tell: TellSteps | None = None,
+    settings: AvatarPoserSettings | None = None, tell: OnStep | None = None,
 ) -> tuple[AvatarPoser, list]:  # fmt: skip
     """Train on the split's train side, from the weights ``start`` if given -> network, history."""
     torch.manual_seed(schedule.seed)
     windows = Windows(library, library.split(split)[0], WINDOW + 1, schedule.device)
-    network = AvatarPoser(settings or Settings()) if start is None else load(start)
+    network = AvatarPoser(settings or AvatarPoserSettings()) if start is None else load(start)
     run = {"split": split, "schedule": asdict(schedule), "network": asdict(network.settings), "start": str(start)}
-    lesson = train(Lesson(network.train(), windows, schedule), folder, run, tell)
+    lesson = train(AvatarPoserTraining(network.train(), windows, schedule), folder, run, tell)
     return lesson.network, lesson.history
 
 
 def run(
     library: Library, split: str, out: Path, schedule: Schedule | None = None, start: Path | None = None,
-    commit: str = "", settings: Settings | None = None, tell: TellSteps | None = None,
+    commit: str = "", settings: AvatarPoserSettings | None = None, tell: OnStep | None = None,
 ) -> AvatarPoser:  # fmt: skip
     """``learn``, and write weights and card to ``out`` under the published name."""
     schedule = schedule or (PUBLISHED if start is None else TUNED)

@@ -42,20 +42,20 @@ def flip(axes: str, like: Tensor) -> Tensor:
     return like.new_tensor(FLIPS[axes])
 
 
-def into(axes: str, places: Tensor, quaternions: Tensor) -> tuple[Tensor, Tensor]:
-    """Places (..., 3) m and unit quaternions (..., 4), x y z w, of a software -> our rotations (..., 3, 3), places."""
+def into(axes: str, positions: Tensor, quaternions: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions (..., 3) m and unit quaternions (..., 4), x y z w, of a software -> our rotations (..., 3, 3), positions."""
     expect("quaternions", quaternions, (..., 4))
-    signs, up = flip(axes, places), upright(places)
+    signs, up = flip(axes, positions), upright(positions)
     turned = roma.unitquat_to_rotmat(quaternions) * signs[:, None] * signs
-    return up @ turned, (up @ (places * signs)[..., None])[..., 0]
+    return up @ turned, (up @ (positions * signs)[..., None])[..., 0]
 
 
-def back(axes: str, rotations: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Our rotations (..., 3, 3), places (..., 3) -> a software's places (..., 3), quaternions (..., 4) x y z w."""
+def back(axes: str, rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Our rotations (..., 3, 3), positions (..., 3) -> a software's positions (..., 3), quaternions (..., 4) x y z w."""
     expect("rotations", rotations, (..., 3, 3))
-    signs, down = flip(axes, places), upright(places).mT
+    signs, down = flip(axes, positions), upright(positions).mT
     quaternions = roma.rotmat_to_unitquat((down @ rotations) * signs[:, None] * signs)
-    return (down @ places[..., None])[..., 0] * signs, quaternions
+    return (down @ positions[..., None])[..., 0] * signs, quaternions
 
 
 def joints_of(rotations: Tensor) -> Tensor:

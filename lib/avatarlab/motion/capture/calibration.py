@@ -70,21 +70,21 @@ class Calibration:
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise InputError(f"scale: got {self.scale!r}, expected a positive number (user over figure).")
 
-    def joints(self, rotations: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Devices' rotations (..., 3, 3, 3), places (..., 3, 3) m in the room -> head's and wrists', as models want them.
+    def joints(self, rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Devices' rotations (..., 3, 3, 3), positions (..., 3, 3) m in the room -> head's and wrists', as models want them.
 
         There the user of the T-pose looks along -y, stands at the origin on z = 0 and is as tall as the figure.
         """
-        at = places + (rotations @ self.offsets.to(places)[..., None])[..., 0]
-        back = about_vertical(-places.new_tensor(self.heading_rad))
-        at = (at - self._ground(places)) @ back.mT / self.scale
+        at = positions + (rotations @ self.offsets.to(positions)[..., None])[..., 0]
+        back = about_vertical(-positions.new_tensor(self.heading_rad))
+        at = (at - self._ground(positions)) @ back.mT / self.scale
         return back @ rotations @ self.turns.to(rotations), at
 
     def apply(self, raw: RawRecording) -> Trackers:
         """A recording, resampled to 60 Hz -> Trackers of head, left and right wrist."""
         even = raw.resampled()
-        rotations, places = self.joints(even.rotations, even.places)
-        return recording.trackers(RawRecording(even.times, places, rotations, even.tracked, raw.source))
+        rotations, positions = self.joints(even.rotations, even.positions)
+        return recording.trackers(RawRecording(even.times, positions, rotations, even.tracked, raw.source))
 
     def back(self, motion: Motion, figure: Figure) -> Motion:
         """A motion of the figure -> in the room and at the size of the user, whose joints at rest are scale x rest."""
@@ -134,14 +134,14 @@ def calibrated(
     tpose.verify(pose, raw.source)
     handedness.verify(raw)
     joints, eyes = figure.seen()
-    places, rotations = pose.places.double(), pose.rotations.double()
-    scale, floor = _size(raw.source, float(places[0, 2]), float(eyes[2]), figure.stature, stature_m, floor_m)
-    yaw = tpose.facing(places)
+    positions, rotations = pose.positions.double(), pose.rotations.double()
+    scale, floor = _size(raw.source, float(positions[0, 2]), float(eyes[2]), figure.stature, stature_m, floor_m)
+    yaw = tpose.facing(positions)
     turn = about_vertical(yaw)
-    origin = places[0] - turn @ (scale * eyes)
+    origin = positions[0] - turn @ (scale * eyes)
     origin = torch.stack([origin[0], origin[1], origin.new_tensor(floor)])
-    wanted = origin + scale * joints @ turn.mT
-    offsets = (rotations.mT @ (wanted - places)[..., None])[..., 0]
+    target_positions = origin + scale * joints @ turn.mT
+    offsets = (rotations.mT @ (target_positions - positions)[..., None])[..., 0]
     _believe(raw.source, offsets)
     turns = rotations.mT @ (turn @ upright(turn))
     return Calibration(offsets, turns, scale, floor, float(yaw), origin[:2], pose.start, pose.stop)

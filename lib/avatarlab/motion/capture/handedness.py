@@ -1,4 +1,4 @@
-"""Whether places and rotations of a recording turn the same way round: what one second in T-pose cannot always show."""
+"""Whether positions and rotations of a recording turn the same way round: what one second in T-pose cannot always show."""
 
 import math
 
@@ -29,7 +29,7 @@ def shared(raw: RawRecording) -> float | None:
     yaw = np.unwrap(heading(even.rotations[::STEP, 0])[seen].numpy())
     if not len(yaw) or np.ptp(yaw) < ENOUGH_RAD:
         return None
-    head, left, right = even.places[::STEP, :, :2][seen].unbind(1)
+    head, left, right = even.positions[::STEP, :, :2][seen].unbind(1)
     lines = torch.stack([left - right, left - head, right - head]).numpy()
     now, then = lines[:, :-1], lines[:, 1:]
     weight = (now**2).sum(-1)
@@ -40,10 +40,10 @@ def shared(raw: RawRecording) -> float | None:
 
 
 def verify(raw: RawRecording) -> None:
-    """Raise InputError where places turn left while rotations turn right."""
+    """Raise InputError where positions turn left while rotations turn right."""
     share = shared(raw)
     if share is not None and math.isfinite(share) and share < AGAINST:
         raise InputError(
             f"{raw.source}: the hands go round to the other side than the headset turns ({share:.1f} of its turn); "
-            "likely its places are mirrored but its rotations are not, or the other way round; convert both."
+            "likely its positions are mirrored but its rotations are not, or the other way round; convert both."
         )

@@ -14,7 +14,7 @@ from avatarlab.motion.predictor import Motion, Predictor
 from avatarlab.motion.trackers import RATE, Trackers
 
 
-class Pose(NamedTuple):
+class LivePose(NamedTuple):
     """One pose: its moment in s of the devices' clock, the motion (T = 1), and what computing it took in ms."""
 
     time: float
@@ -34,12 +34,12 @@ class Live:
         self.stream, self.calibration = predictor.stream(), calibration
         self.last, self.begin, self.said = None, None, 0
 
-    def push(self, moment: float, rotations: Tensor, places: Tensor, tracked: Tensor) -> list[Pose]:
-        """A sample in our axes (``capture.axes.into``): time s, rotations (3, 3, 3), places (3, 3) m, tracked (3,).
+    def push(self, moment: float, rotations: Tensor, positions: Tensor, tracked: Tensor) -> list[LivePose]:
+        """A sample in our axes (``capture.axes.into``): time s, rotations (3, 3, 3), positions (3, 3) m, tracked (3,).
 
         Returns the poses that it completes, none or more. A time that is not later than the last raises InputError.
         """
-        now = (float(moment), rotations.double(), places.double(), tracked)
+        now = (float(moment), rotations.double(), positions.double(), tracked)
         if self.last is None:
             self.last, self.begin = now, now[0]
         elif now[0] <= self.last[0]:
@@ -53,23 +53,23 @@ class Live:
         self.last = now
         return poses
 
-    def _pose(self, due: float, now: tuple) -> Pose:
+    def _pose(self, due: float, now: tuple) -> LivePose:
         start = time.perf_counter()
-        then, turns, places, seen = self.last
+        then, turns, positions, seen = self.last
         step = now[0] - then
         share = (due - then) / step if step > 0 else 0.0
         turn = roma.rotmat_to_rotvec(turns.mT @ now[1])
-        turns, places = turns @ roma.rotvec_to_rotmat(share * turn), torch.lerp(places, now[2], share)
+        turns, positions = turns @ roma.rotvec_to_rotmat(share * turn), torch.lerp(positions, now[2], share)
         seen = seen & now[3] & (step <= LONGEST_GAP_S)
-        rotations, places = self.calibration.joints(turns, places)
-        motion = self.stream.push(rotations.float(), places.float(), seen)
-        return Pose(due, motion, 1000 * (time.perf_counter() - start))
+        rotations, positions = self.calibration.joints(turns, positions)
+        motion = self.stream.push(rotations.float(), positions.float(), seen)
+        return LivePose(due, motion, 1000 * (time.perf_counter() - start))
 
 
 def replayed(predictor: Predictor, calibration: Calibration, raw: RawRecording) -> tuple[Motion, list[float]]:
     """A recording pushed sample by sample: the motion at 60 Hz, and each pose's milliseconds."""
     live = Live(predictor, calibration)
-    frames = zip(raw.times.tolist(), raw.rotations, raw.places, raw.tracked, strict=True)
+    frames = zip(raw.times.tolist(), raw.rotations, raw.positions, raw.tracked, strict=True)
     poses = [pose for frame in frames for pose in live.push(*frame)]
     parts = zip(*(pose.motion for pose in poses), strict=True)
     return Motion(*(torch.cat(part) for part in parts)), [pose.took_ms for pose in poses]
@@ -91,7 +91,7 @@ def paced(predictor: Predictor, trackers: Trackers, seconds: float, rate: float 
         due = begin + n / rate
         time.sleep(max(0.0, due - time.perf_counter()))
         start, k = time.perf_counter(), n % len(trackers)
-        stream.push(trackers.rotations[k], trackers.places[k], trackers.tracked[k])
+        stream.push(trackers.rotations[k], trackers.positions[k], trackers.tracked[k])
         stop = time.perf_counter()
         took.append(1000 * (stop - start))
         late += stop > due + 1 / rate

@@ -59,13 +59,13 @@ def write_quest(path: str | Path, raw: RawRecording, cut: bool = True) -> None:
 
     The format has no flags: a lost controller repeats its last line's numbers.
     """
-    places, quaternions = axes.back("unity", raw.rotations, raw.places)
+    positions, quaternions = axes.back("unity", raw.rotations, raw.positions)
     steps = raw.times.diff(prepend=raw.times[:1] - raw.times.diff()[:1])
     smooth, lines, last = float(steps[0]), [], None
     for n in range(len(raw)):
         smooth += SMOOTHING * (float(steps[n]) - smooth)
         last = [
-            _pair(NAMES[d], places[n, d], quaternions[n, d]) if last is None or raw.tracked[n, d] else last[d]
+            _pair(NAMES[d], positions[n, d], quaternions[n, d]) if last is None or raw.tracked[n, d] else last[d]
             for d in range(3)
         ]
         lines.append(f"FPS:{1 / smooth:.4f};" + "".join(last))
@@ -122,9 +122,9 @@ def _recording(path, lines: list[int], rows: list[list[float]]) -> RawRecording:
         )
     steps = 1 / table[:, 0]
     said = table[:, 1:].unflatten(1, (3, 7))
-    rotations, places = axes.into("unity", said[..., :3], axes.unit(said[..., 3:], device))
+    rotations, positions = axes.into("unity", said[..., :3], axes.unit(said[..., 3:], device))
     times = torch.cat([steps.new_zeros(1), steps[1:].cumsum(0)])
-    return RawRecording(times, places, rotations, ~_frozen(said, times), str(path))
+    return RawRecording(times, positions, rotations, ~_frozen(said, times), str(path))
 
 
 def _frozen(said: Tensor, times: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ HIGHEST_M = 20.0
 class RawRecording:
     """N samples of headset, left and right controller in our axes (see ``axes``), before calibration.
 
-    times (N,) s, growing; places (N, 3, 3) m; rotations (N, 3, 3, 3); tracked (N, 3), False where a device was lost
+    times (N,) s, growing; positions (N, 3, 3) m; rotations (N, 3, 3, 3); tracked (N, 3), False where a device was lost
     (its numbers mean nothing there but are finite); ``source`` says what it was read from. Times that do not grow,
-    NaN, a rate out of range, places that cannot be metres and a headset that is never tracked raise InputError.
+    NaN, a rate out of range, positions that cannot be metres and a headset that is never tracked raise InputError.
     """
 
     times: Tensor
-    places: Tensor
+    positions: Tensor
     rotations: Tensor
     tracked: Tensor
     source: str = "recording"
@@ -37,10 +37,10 @@ class RawRecording:
     def __post_init__(self):
         expect("times", self.times, ("N",))
         sizes = {"N": len(self.times)}
-        expect("places", self.places, ("N", 3, 3), **sizes)
+        expect("positions", self.positions, ("N", 3, 3), **sizes)
         expect("rotations", self.rotations, ("N", 3, 3, 3), **sizes)
         expect("tracked", self.tracked, ("N", 3), **sizes)
-        for name in ("times", "places", "rotations"):
+        for name in ("times", "positions", "rotations"):
             if not bool(torch.isfinite(getattr(self, name)).all()):
                 raise InputError(f"{self.source}: got NaN or infinite numbers in its {name}; cut those lines.")
         self._check_times()
@@ -66,7 +66,7 @@ class RawRecording:
 
     def _check_units(self) -> None:
         for d, name in enumerate(DEVICES):
-            seen = self.places[self.tracked[:, d], d]
+            seen = self.positions[self.tracked[:, d], d]
             far = float(seen.norm(dim=-1).median()) if len(seen) else 0.0
             if far > HIGHEST_M:
                 unit = "millimetres" if far > 500 else "centimetres"
@@ -93,14 +93,14 @@ class RawRecording:
         return float(self.times[-1] - self.times[0])
 
     def at(self, times: Tensor) -> "RawRecording":
-        """The devices at other times (M,) s inside the recording: places on straight lines, rotations by slerp.
+        """The devices at other times (M,) s inside the recording: positions on straight lines, rotations by slerp.
 
         A device is tracked between two tracked samples that are at most LONGEST_GAP_S apart; elsewhere it is lost and
         stays as last seen (before its first sample: as first seen).
         """
         parts = [self._device(d, times) for d in range(len(DEVICES))]
-        places, rotations, tracked = (torch.stack(part, 1) for part in zip(*parts, strict=True))
-        return RawRecording(times, places, rotations, tracked, self.source)
+        positions, rotations, tracked = (torch.stack(part, 1) for part in zip(*parts, strict=True))
+        return RawRecording(times, positions, rotations, tracked, self.source)
 
     def resampled(self, rate: float = RATE) -> "RawRecording":
         """At an even ``rate`` in Hz from the first sample on; see ``at``."""
@@ -110,11 +110,11 @@ class RawRecording:
         return self.at(self.times[0] + torch.arange(count, dtype=torch.float64) / rate)
 
     def _device(self, d: int, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Places (M, 3), rotations (M, 3, 3), tracked (M,) of one device."""
+        """Positions (M, 3), rotations (M, 3, 3), tracked (M,) of one device."""
         seen = self.tracked[:, d].nonzero()[:, 0]
         if not len(seen):
             still = torch.zeros(len(times), dtype=torch.long)
-            return self.places[still, d], self.rotations[still, d], torch.zeros(len(times), dtype=torch.bool)
+            return self.positions[still, d], self.rotations[still, d], torch.zeros(len(times), dtype=torch.bool)
         known = self.times[seen]
         after = torch.searchsorted(known, times).clamp(max=len(known) - 1)
         # A time that meets a sample, but for rounding, is that sample, whatever gap follows.
@@ -130,11 +130,11 @@ class RawRecording:
             times < known[0], torch.zeros_like(before), torch.where(times >= known[after], after, before)
         )
         first, last = seen[torch.where(tracked, before, held)], seen[torch.where(tracked, after, held)]
-        places = torch.lerp(self.places[first, d], self.places[last, d], share[:, None])
+        positions = torch.lerp(self.positions[first, d], self.positions[last, d], share[:, None])
         turn = roma.rotmat_to_rotvec(self.rotations[first, d].mT @ self.rotations[last, d])
-        return places, self.rotations[first, d] @ roma.rotvec_to_rotmat(share[:, None] * turn), tracked
+        return positions, self.rotations[first, d] @ roma.rotvec_to_rotmat(share[:, None] * turn), tracked
 
 
 def trackers(recording: RawRecording) -> Trackers:
     """A recording that is at 60 Hz and calibrated as ``Trackers``."""
-    return Trackers(recording.rotations.float(), recording.places.float(), recording.tracked)
+    return Trackers(recording.rotations.float(), recording.positions.float(), recording.tracked)

@@ -15,7 +15,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.motion.capture.axes import DEVICES, HELD
 from avatarlab.motion.capture.figure import Figure
 from avatarlab.motion.capture.recording import RawRecording
-from avatarlab.motion.data.resampling import places_at, rotations_at
+from avatarlab.motion.data.resampling import positions_at, rotations_at
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, heading, upright
 from avatarlab.motion.skeleton import DEVICES as JOINTS
@@ -26,7 +26,7 @@ GRIP_M = ((0.0, 0.03, 0.09), (0.0, 0.03, 0.09))
 
 
 @dataclass(frozen=True)
-class Rig:
+class SimulatedRig:
     """The user and the devices that are simulated; lengths of the user's own size, angles in degrees.
 
     ``eyes_off_m`` (3,): headset from the point between the eyes, in x left, y up, z ahead of the head. ``tilt_deg``:
@@ -60,14 +60,16 @@ class Simulated(NamedTuple):
     """The frame of the truth at which the motion itself begins."""
 
 
-def simulated(motion: Motion, figure: Figure, rig: Rig | None = None, name: str = "simulated") -> Simulated:
+def simulated(
+    motion: Motion, figure: Figure, rig: SimulatedRig | None = None, name: str = "simulated"
+) -> Simulated:
     """Devices' recording of a motion (T, 22, ...) of the figure at 60 Hz; equal arguments give equal bytes."""
-    rig = rig or Rig()
+    rig = rig or SimulatedRig()
     truth, begins = led_in(motion, figure, rig)
     generator = torch.Generator().manual_seed(rig.seed)
     times = _times(len(truth.trans), rig, generator)
-    world, places = figure.skeleton.fk(*truth)
-    turns, at = _moments(world[:, list(JOINTS)].double(), places[:, list(JOINTS)].double(), times)
+    world, positions = figure.skeleton.fk(*truth)
+    turns, at = _moments(world[:, list(JOINTS)].double(), positions[:, list(JOINTS)].double(), times)
     scale = 1.0 if rig.stature_m is None else rig.stature_m / figure.stature
     hung, shifts = worn(figure, rig, scale)
     rotations, at = turns @ hung, scale * at + (turns @ shifts[..., None])[..., 0]
@@ -79,8 +81,8 @@ def simulated(motion: Motion, figure: Figure, rig: Rig | None = None, name: str 
     return Simulated(RawRecording(times, at, rotations, _tracked(times, rig), name), truth, begins)
 
 
-def worn(figure: Figure, rig: Rig, scale: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Each device in the axes of its joint: rotations (3, 3, 3), and places (3, 3) m of a user ``scale`` x the figure."""
+def worn(figure: Figure, rig: SimulatedRig, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Each device in the axes of its joint: rotations (3, 3, 3), and positions (3, 3) m of a user ``scale`` x the figure."""
     hung = torch.tensor(HELD, dtype=torch.float64)
     tilt = roma.rotvec_to_rotmat(torch.deg2rad(torch.tensor(rig.tilt_deg, dtype=torch.float64)))
     joints, eyes = figure.seen()
@@ -90,7 +92,7 @@ def worn(figure: Figure, rig: Rig, scale: float = 1.0) -> tuple[Tensor, Tensor]:
     return hung @ tilt, torch.stack([seen, *held])
 
 
-def led_in(motion: Motion, figure: Figure, rig: Rig) -> tuple[Motion, int]:
+def led_in(motion: Motion, figure: Figure, rig: SimulatedRig) -> tuple[Motion, int]:
     """The motion, moved to the origin and looking along -y at its begin, with T-pose and passage before; where it begins."""
     moved = _homed(motion, figure)
     still, passed = round(rig.tpose_s * RATE), round(rig.blend_s * RATE)
@@ -117,7 +119,7 @@ def _homed(motion: Motion, figure: Figure) -> Motion:
     return Motion(rotations, pelvis - rest)
 
 
-def _times(frames: int, rig: Rig, generator) -> Tensor:
+def _times(frames: int, rig: SimulatedRig, generator) -> Tensor:
     """Sample times (N,) s within ``frames`` at 60 Hz, the first 0, with jitter that does not add up."""
     count = int((frames - 1) / RATE * rig.rate_hz)
     if count < 2:
@@ -128,13 +130,13 @@ def _times(frames: int, rig: Rig, generator) -> Tensor:
     return torch.cat([times.new_zeros(1), times[1:]])
 
 
-def _moments(world: Tensor, places: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Rotations (T, 3, 3, 3) and places (T, 3, 3) at 60 Hz -> at ``times`` (N,) s, on the cubics of ``resampling``."""
+def _moments(world: Tensor, positions: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    """Rotations (T, 3, 3, 3) and positions (T, 3, 3) at 60 Hz -> at ``times`` (N,) s, on the cubics of ``resampling``."""
     frames = times.numpy() * RATE
-    return torch.tensor(rotations_at(world.numpy(), frames)), torch.tensor(places_at(places.numpy(), frames))
+    return torch.tensor(rotations_at(world.numpy(), frames)), torch.tensor(positions_at(positions.numpy(), frames))
 
 
-def _tracked(times: Tensor, rig: Rig) -> Tensor:
+def _tracked(times: Tensor, rig: SimulatedRig) -> Tensor:
     tracked = torch.ones(len(times), 3, dtype=torch.bool)
     for name, start, stop in rig.lost:
         if name not in DEVICES:

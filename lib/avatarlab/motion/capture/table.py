@@ -35,18 +35,18 @@ def read_table(path: str | Path) -> RawRecording:
              for k, (n, row) in enumerate(rows)]  # fmt: skip
     said = torch.tensor(poses, dtype=torch.float64)
     quaternions = axes.unit(said[..., 3:], lambda n, d: f"{path}, line {rows[n][0]}, {DEVICES[d]}")
-    rotations, places = axes.into("openxr", said[..., :3], quaternions)
-    return RawRecording(times, places, rotations, tracked, str(path))
+    rotations, positions = axes.into("openxr", said[..., :3], quaternions)
+    return RawRecording(times, positions, rotations, tracked, str(path))
 
 
 def write_table(path: str | Path, raw: RawRecording) -> None:
     """Write a recording as a CSV that ``read_table`` reads."""
-    places, quaternions = axes.back("openxr", raw.rotations, raw.places)
+    positions, quaternions = axes.back("openxr", raw.rotations, raw.positions)
     with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*NEEDED, *FLAGS))
         for n in range(len(raw)):
-            pose = torch.cat([places[n], quaternions[n]], -1).flatten().tolist()
+            pose = torch.cat([positions[n], quaternions[n]], -1).flatten().tolist()
             flags = [int(x) for x in raw.tracked[n]]
             writer.writerow([f"{float(raw.times[n]):.6f}", *(f"{x:.7f}" for x in pose), *flags])
 

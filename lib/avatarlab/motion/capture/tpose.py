@@ -27,11 +27,11 @@ BEHIND_M = 0.04
 
 
 class Held(NamedTuple):
-    """The T-pose of a recording: from ``start`` to ``stop`` s, mean places (3, 3) m and rotations (3, 3, 3)."""
+    """The T-pose of a recording: from ``start`` to ``stop`` s, mean positions (3, 3) m and rotations (3, 3, 3)."""
 
     start: float
     stop: float
-    places: Tensor
+    positions: Tensor
     rotations: Tensor
 
 
@@ -46,13 +46,13 @@ def found(raw: RawRecording) -> Held:
         raise InputError(
             f"{raw.source}: lasts {raw.seconds:.2f} s, expected at least {LENGTH_S:g} s in T-pose; record longer."
         )
-    spread, shaped = _shape(even)
-    still = _wander(even.places, length)
+    hand_distance, shaped = _shape(even)
+    still = _wander(even.positions, length)
     stands = even.tracked.all(1) & shaped
     whole = stands.double().unfold(0, length, 1).amin(1) > 0
     if not bool(whole.any()):
         raise InputError(
-            f"{raw.source}: no second in T-pose; the hands were {float(spread.max()):.2f} m apart at most. Stand "
+            f"{raw.source}: no second in T-pose; the hands were {float(hand_distance.max()):.2f} m apart at most. Stand "
             "upright, both arms straight out to the sides, look ahead for a second; or say where it is."
         )
     start = int(torch.where(whole, still, torch.inf).argmin())
@@ -70,9 +70,9 @@ def given(raw: RawRecording, start: float, stop: float) -> Held:
     during = (times >= start - 1e-9) & (times <= stop + 1e-9) & raw.tracked.all(1)
     if int(during.sum()) < 5:
         raise InputError(f"{raw.source}: devices were lost during the T-pose ({start:.2f} to {stop:.2f} s).")
-    places, rotations = raw.places[during], raw.rotations[during]
-    at, turn = places.mean(0), roma.special_procrustes(rotations.mean(0))
-    wander = (places - at).square().sum(-1).mean(0).sqrt()
+    positions, rotations = raw.positions[during], raw.rotations[during]
+    at, turn = positions.mean(0), roma.special_procrustes(rotations.mean(0))
+    wander = (positions - at).square().sum(-1).mean(0).sqrt()
     turning = roma.rotmat_geodesic_distance(rotations, turn.expand_as(rotations)).square().mean(0).sqrt()
     for d, name in enumerate(axes.DEVICES):
         if wander[d] > STILL_M or turning[d] > STILL_RAD:
@@ -85,28 +85,30 @@ def given(raw: RawRecording, start: float, stop: float) -> Held:
 
 def _shape(even: RawRecording) -> tuple[Tensor, Tensor]:
     """How far apart the hands are (T,), m, and whether (T,) hands and head are as in a T-pose, whatever is up."""
-    head, left, right = even.places.unbind(1)
+    head, left, right = even.positions.unbind(1)
     line = left - right
-    spread = torch.where(even.tracked[:, 1:].all(1), line.norm(dim=-1), 0.0)
+    hand_distance = torch.where(even.tracked[:, 1:].all(1), line.norm(dim=-1), 0.0)
     along = normalize(line, dim=-1)
     aside = head - (left + right) / 2
     off = (aside * along).sum(-1)
     beside = (aside - off[:, None] * along).norm(dim=-1)
-    wide = (spread > WIDEST_SHARE * spread.max()) & (spread > LEAST_SPREAD_M)
-    return spread, wide & (off.abs() < 0.15 * spread) & (beside > 0.05 * spread) & (beside < 0.4 * spread)
+    wide = (hand_distance > WIDEST_SHARE * hand_distance.max()) & (hand_distance > LEAST_SPREAD_M)
+    return hand_distance, wide & (off.abs() < 0.15 * hand_distance) & (beside > 0.05 * hand_distance) & (
+        beside < 0.4 * hand_distance
+    )
 
 
-def _wander(places: Tensor, length: int) -> Tensor:
-    """Places (T, 3, 3) -> over windows of ``length`` frames (T - length + 1,) the largest device's wander, m."""
-    windows = places.unfold(0, length, 1)
+def _wander(positions: Tensor, length: int) -> Tensor:
+    """Positions (T, 3, 3) -> over windows of ``length`` frames (T - length + 1,) the largest device's wander, m."""
+    windows = positions.unfold(0, length, 1)
     return windows.var(-1, unbiased=False).sum(-1).sqrt().amax(1)
 
 
 class Fit(NamedTuple):
-    """How a T-pose looks: radians that up is off (places, headset), the headset's heading against the hands' line,
+    """How a T-pose looks: radians that up is off (positions, headset), the headset's heading against the hands' line,
     how much controllers point out and ahead (-1 to 1), and how far the headset is ahead of the hands (m)."""
 
-    places_up: float
+    positions_up: float
     headset_up: float
     yaw: float
     point: float
@@ -115,7 +117,7 @@ class Fit(NamedTuple):
     @property
     def good(self) -> bool:
         return (
-            max(self.places_up, self.headset_up) < TILT
+            max(self.positions_up, self.headset_up) < TILT
             and self.yaw < YAW
             and self.point > 0
             and self.ahead > -BEHIND_M
@@ -124,22 +126,22 @@ class Fit(NamedTuple):
     @property
     def misfit(self) -> float:
         """Smaller is better."""
-        return self.places_up + self.headset_up + self.yaw - self.point - 3 * min(self.ahead, 0.0)
+        return self.positions_up + self.headset_up + self.yaw - self.point - 3 * min(self.ahead, 0.0)
 
 
-def facing(places: Tensor) -> Tensor:
-    """The heading () of a T-pose from the line (left hand minus right) of its devices' places (3, 3)."""
-    line = places[1] - places[2]
+def facing(positions: Tensor) -> Tensor:
+    """The heading () of a T-pose from the line (left hand minus right) of its devices' positions (3, 3)."""
+    line = positions[1] - positions[2]
     return torch.atan2(line[1], line[0])
 
 
-def look(places: Tensor, rotations: Tensor) -> Fit:
-    """What a T-pose of places (3, 3) and rotations (3, 3, 3) looks like in our axes."""
-    along = normalize(places[1] - places[2], dim=0)
-    aside = places[0] - (places[1] + places[2]) / 2
+def look(positions: Tensor, rotations: Tensor) -> Fit:
+    """What a T-pose of positions (3, 3) and rotations (3, 3, 3) looks like in our axes."""
+    along = normalize(positions[1] - positions[2], dim=0)
+    aside = positions[0] - (positions[1] + positions[2]) / 2
     above = normalize(aside - (aside @ along) * along, dim=0)
-    yaw = facing(places)
-    body = about_vertical(yaw) @ upright(places)
+    yaw = facing(positions)
+    body = about_vertical(yaw) @ upright(positions)
     out, ahead = body[:, 0], body[:, 2]
     # Aim poses point outwards, grip poses ahead; either way the sum is positive where axes are right.
     front = rotations[1:, :, 2]
@@ -157,37 +159,39 @@ def _world(signs: tuple) -> Tensor:
     return up @ torch.diag(torch.tensor(signs, dtype=torch.float64)) @ up.mT
 
 
-def _tipped(places: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
+def _tipped(positions: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
     """As if a file with z up had been read as one with y up, the world alone."""
-    tip = places.new_tensor(((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)))
-    return places @ tip, tip.mT @ rotations
+    tip = positions.new_tensor(((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)))
+    return positions @ tip, tip.mT @ rotations
 
 
 def _mirrored(signs: tuple, both: tuple[bool, bool]):
-    """What undoes a mirror in places, rotations or both."""
+    """What undoes a mirror in positions, rotations or both."""
 
-    def undone(places: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
+    def undone(positions: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
         mirror, local = _world(signs), torch.tensor(signs, dtype=torch.float64)
         turned = mirror @ rotations * local if both[1] else rotations
-        return (places @ mirror.mT if both[0] else places), turned
+        return (positions @ mirror.mT if both[0] else positions), turned
 
     return undone
 
 
 CAUSES = {
     "the left and right controllers are swapped; hold them in the right hands or exchange their columns": (
-        lambda places, rotations: (places[[0, 2, 1]], rotations[[0, 2, 1]])
+        lambda positions, rotations: (positions[[0, 2, 1]], rotations[[0, 2, 1]])
     ),
     "its axes are mirrored: left-handed coordinates (Unity) read as right-handed ones, or the other way round": (
         _mirrored((1.0, 1.0, -1.0), (True, True))
     ),
-    "its places are mirrored from left to right but its rotations are not; convert both": (
+    "its positions are mirrored from left to right but its rotations are not; convert both": (
         _mirrored((-1.0, 1.0, 1.0), (True, False))
     ),
-    "its places are mirrored from front to back but its rotations are not; convert both": (
+    "its positions are mirrored from front to back but its rotations are not; convert both": (
         _mirrored((1.0, 1.0, -1.0), (True, False))
     ),
-    "its rotations are mirrored but its places are not; convert both": _mirrored((1.0, 1.0, -1.0), (False, True)),
+    "its rotations are mirrored but its positions are not; convert both": _mirrored(
+        (1.0, 1.0, -1.0), (False, True)
+    ),
     "another axis than y is up in it (z, it seems); convert it to y up": _tipped,
 }
 """What most likely went wrong -> what undoes it."""
@@ -195,11 +199,11 @@ CAUSES = {
 
 def verify(pose: Held, source: str = "recording") -> None:
     """Raise InputError, with the likely cause, where a T-pose cannot be one in our axes."""
-    places, rotations = pose.places.double(), pose.rotations.double()
-    said = look(places, rotations)
+    positions, rotations = pose.positions.double(), pose.rotations.double()
+    said = look(positions, rotations)
     if said.good:
         return
-    others = {cause: look(*undo(places, rotations)) for cause, undo in CAUSES.items()}
+    others = {cause: look(*undo(positions, rotations)) for cause, undo in CAUSES.items()}
     likely = {cause: fit for cause, fit in others.items() if fit.good}
     cause = min(likely, key=lambda cause: likely[cause].misfit) if likely else _plainly(said)
     raise InputError(
@@ -209,7 +213,7 @@ def verify(pose: Held, source: str = "recording") -> None:
 
 def _seen(fit: Fit) -> str:
     """In words what is most wrong."""
-    if fit.places_up >= TILT:
+    if fit.positions_up >= TILT:
         return "the headset is not above the line between the hands"
     if fit.headset_up >= TILT:
         return "the headset's top does not point up"
@@ -223,6 +227,6 @@ def _seen(fit: Fit) -> str:
 
 
 def _plainly(fit: Fit) -> str:
-    if fit.places_up >= TILT:
+    if fit.positions_up >= TILT:
         return "another axis than y is up in it; convert it to y up"
     return "its quaternions are in another order than x, y, z, w, or it was no T-pose looking ahead"

@@ -8,7 +8,7 @@ import torch
 from avatarlab.motion.capture.axes import DEVICES, HELD
 from avatarlab.motion.capture.calibration import Calibration
 from avatarlab.motion.capture.figure import Figure
-from avatarlab.motion.capture.simulation import Rig, worn
+from avatarlab.motion.capture.simulation import SimulatedRig, worn
 from avatarlab.motion.evaluate.metrics import scores
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import DEVICES as JOINTS
@@ -25,7 +25,7 @@ def uncalibrated(calibration: Calibration) -> Calibration:
     return replace(calibration, offsets=torch.zeros(3, 3, dtype=torch.float64), turns=turns, scale=1.0)
 
 
-def offset_errors_mm(calibration: Calibration, figure: Figure, rig: Rig) -> dict[str, float]:
+def offset_errors_mm(calibration: Calibration, figure: Figure, rig: SimulatedRig) -> dict[str, float]:
     """Device -> how far its found offset is from the simulated rig's, in mm."""
     hung, shifts = worn(figure, rig, calibration.scale)
     known = -(hung.mT @ shifts[..., None])[..., 0]
@@ -35,8 +35,8 @@ def offset_errors_mm(calibration: Calibration, figure: Figure, rig: Rig) -> dict
 def device_errors(figure: Figure, truth: Motion, seen: Trackers, begins: int = 0) -> dict[str, float]:
     """Mean errors of head and wrists from frame ``begins`` on where they are tracked: ``head_cm``, ``head_deg``, ..."""
     count = min(len(seen), len(truth.trans))
-    world, places = (x[begins:count, list(JOINTS)] for x in figure.skeleton.fk(*truth))
-    far = 100 * (seen.places[begins:count] - places).norm(dim=-1)
+    world, positions = (x[begins:count, list(JOINTS)] for x in figure.skeleton.fk(*truth))
+    far = 100 * (seen.positions[begins:count] - positions).norm(dim=-1)
     turn = torch.rad2deg(roma.rotmat_geodesic_distance(seen.rotations[begins:count], world))
     found, told = {}, seen.tracked[begins:count]
     for d, name in enumerate(DEVICES):
@@ -44,8 +44,8 @@ def device_errors(figure: Figure, truth: Motion, seen: Trackers, begins: int = 0
     return found
 
 
-def pose_errors(figure: Figure, truth: Motion, said: Motion, begins: int = 0) -> dict[str, float]:
+def pose_errors(figure: Figure, truth: Motion, pred: Motion, begins: int = 0) -> dict[str, float]:
     """The figures of ``metrics.scores`` from frame ``begins`` on."""
-    count = min(len(said.trans), len(truth.trans))
-    parts = (Motion(m.rotations[begins:count], m.trans[begins:count]) for m in (truth, said))
+    count = min(len(pred.trans), len(truth.trans))
+    parts = (Motion(m.rotations[begins:count], m.trans[begins:count]) for m in (truth, pred))
     return {name: float(value) for name, value in scores(figure.skeleton, *parts).items()}

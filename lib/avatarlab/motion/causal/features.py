@@ -15,7 +15,7 @@ TURN_SCALE, LONGEST_LOSS = 0.25, 2.0
 """Angular velocities (rad/s) are multiplied by this; after so many seconds a lost device is simply lost."""
 
 
-class Seen(NamedTuple):
+class DeviceTokens(NamedTuple):
     """Tokens of N frames: head (..., N, 14), left and right (..., N, 26); and yaw (..., N) of the frame of each."""
 
     head: Tensor
@@ -34,18 +34,18 @@ def lost_for(tracked: Tensor, before: Tensor | None = None) -> Tensor:
     return torch.stack(counts, -2)
 
 
-def seen(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> Seen:
+def seen(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> DeviceTokens:
     """Two neighbouring frames' devices -> tokens of the later one; every leading dimension is a batch.
 
-    ``now`` and ``before``: rotations (..., 3, 3, 3) and places (..., 3, 3) m of the world; ``lost`` and ``was_lost``
+    ``now`` and ``before``: rotations (..., 3, 3, 3) and positions (..., 3, 3) m of the world; ``lost`` and ``was_lost``
     (..., 3): frames since each device was tracked, 0 where it is. A lost device says zeros and how long it is lost.
     """
-    rotations, places = now
+    rotations, positions = now
     expect("rotations", rotations, (..., 3, 3, 3))
     yaw = heading(rotations[..., 0, :, :])
-    rot, at = turned(rotations, places, yaw[..., None], places[..., :1, :])
+    rot, at = turned(rotations, positions, yaw[..., None], positions[..., :1, :])
     back = about_vertical(-yaw)[..., None, :, :]
-    moved = (back @ ((places - before[1]) * RATE)[..., None])[..., 0]
+    moved = (back @ ((positions - before[1]) * RATE)[..., None])[..., 0]
     turn = (rotations @ before[0].mT) - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     # For the small turns of one frame the antisymmetric part is the rotation vector, without a logarithm's branches.
     spin = torch.stack([turn[..., 2, 1] - turn[..., 1, 2], turn[..., 0, 2] - turn[..., 2, 0],
@@ -62,4 +62,4 @@ def seen(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> Seen:
     inner = (face @ (at - at[..., :1, :])[..., None])[..., 0]
     hands = torch.cat([six, to_6d(face @ rot), at, inner, moved, spin], -1) * there
     hands = torch.cat([hands, there.to(six), since], -1)[..., 1:, :]
-    return Seen(head, hands[..., 0, :], hands[..., 1, :], yaw)
+    return DeviceTokens(head, hands[..., 0, :], hands[..., 1, :], yaw)

@@ -1,4 +1,4 @@
-"""What the causal model is asked for, on every frame: turns, places, speeds, accelerations, feet that stand."""
+"""What the causal model is asked for, on every frame: turns, positions, speeds, accelerations, feet that stand."""
 
 from dataclasses import dataclass, fields
 
@@ -16,7 +16,7 @@ STANDING = 0.25
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each term counts; chosen so that places lead and what only makes motion smooth adds a third.
+    """How much each term counts; chosen so that positions lead and what only makes motion smooth adds a third.
 
     turn, local: Frobenius norms of wrong world and local rotations, a joint; place: metres, a joint, under the true
     head; speed (m/s) and acceleration (m/s^2) of that error; spin: wrong angular velocity of the world's rotations
@@ -43,7 +43,7 @@ def chains(like: Tensor) -> Tensor:
 
 
 def from_head(skeleton: Skeleton, world: Tensor) -> Tensor:
-    """World rotations (..., 22, 3, 3) -> places (..., 22, 3) m relative to the head, without a loop over joints."""
+    """World rotations (..., 22, 3, 3) -> positions (..., 22, 3) m relative to the head, without a loop over joints."""
     above = world[..., [0, *PARENT[1:]], :, :]
     bones = (above * skeleton.offsets.to(world)[:, None, :]).sum(-1)
     return chains(world) @ bones
@@ -71,21 +71,23 @@ def norm(x: Tensor, dim=-1) -> Tensor:
     return (x.square().sum(dim) + 1e-8).sqrt()
 
 
-def terms(said: Tensor, contact: Tensor, true: Tensor, skeleton: Skeleton, wanted: Weights, moved: Tensor) -> dict:
+def terms(
+    pred: Tensor, contact: Tensor, true: Tensor, skeleton: Skeleton, term_weights: Weights, moved: Tensor
+) -> dict:
     """World rotations said and true (B, T, 22, 3, 3), contact logits (B, T, 4), head's step (B, T, 3) m -> loss terms."""
-    places, aims = from_head(skeleton, said), from_head(skeleton, true)
-    error = places - aims
+    positions, aims = from_head(skeleton, pred), from_head(skeleton, true)
+    error = positions - aims
     steps = error.diff(dim=1) * RATE
-    found = {"turn": norm(said - true, (-2, -1)).mean(), "place": norm(error).mean()}
-    found["local"] = norm(local(said) - local(true), (-2, -1)).mean()
+    found = {"turn": norm(pred - true, (-2, -1)).mean(), "place": norm(error).mean()}
+    found["local"] = norm(local(pred) - local(true), (-2, -1)).mean()
     found["speed"] = norm(steps).mean()
     found["acceleration"] = norm(steps.diff(dim=1) * RATE).mean()
-    found["spin"] = norm(spin(said) - spin(true)).mean()
+    found["spin"] = norm(spin(pred) - spin(true)).mean()
     feet = list(FEET)
     motion = aims[:, :, feet].diff(dim=1) + moved[:, 1:, None]
     stands = (norm(motion) * RATE < STANDING).to(contact)
     found["contact"] = binary_cross_entropy_with_logits(contact[:, 1:], stands)
-    slips = norm(places[:, :, feet].diff(dim=1) + moved[:, 1:, None]) * RATE
+    slips = norm(positions[:, :, feet].diff(dim=1) + moved[:, 1:, None]) * RATE
     found["skate"] = (slips * stands).mean()
-    total = sum(getattr(wanted, f.name) * found[f.name] for f in fields(wanted))
+    total = sum(getattr(term_weights, f.name) * found[f.name] for f in fields(term_weights))
     return {"total": total, **found}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.learn import weights
-from avatarlab.motion.causal.features import HAND_WIDTH, HEAD_WIDTH, Seen
+from avatarlab.motion.causal.features import HAND_WIDTH, HEAD_WIDTH, DeviceTokens
 from avatarlab.motion.skeleton import COUNT
 
 WIDTHS = {"head": HEAD_WIDTH, "left": HAND_WIDTH, "right": HAND_WIDTH}
@@ -18,11 +18,11 @@ State = list[tuple[Tensor, Tensor]]
 """What every LSTM remembers, (1, B, width) twice each: the devices' round by round, then the body's."""
 
 
-class Said(NamedTuple):
+class CausalOutput(NamedTuple):
     """B sequences of T frames: 22 x 6 numbers (B, T, 22, 6), rotations seen from the head's heading; logits (B, T, 4)
     of `loss.FEET` standing; the memory after the last frame."""
 
-    turns: Tensor
+    rotations: Tensor
     contact: Tensor
     state: State
 
@@ -49,18 +49,18 @@ class Whiten(nn.Module):
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_spread", torch.ones(width))
 
-    def learn(self, seen: Seen) -> None:
+    def learn(self, seen: DeviceTokens) -> None:
         """Take mean and spread from an example."""
         for name in WIDTHS:
             numbers = getattr(seen, name).flatten(0, -2)
             getattr(self, f"{name}_mean").copy_(numbers.mean(0))
             getattr(self, f"{name}_spread").copy_(numbers.std(0).clamp(min=LEAST_SPREAD))
 
-    def forward(self, seen: Seen) -> list[Tensor]:
+    def forward(self, seen: DeviceTokens) -> list[Tensor]:
         return [(getattr(seen, n) - getattr(self, f"{n}_mean")) / getattr(self, f"{n}_spread") for n in WIDTHS]
 
 
-class Look(nn.Module):
+class DeviceAttention(nn.Module):
     """Attention of the tokens (..., K, width) of one frame to each other."""
 
     def __init__(self, width: int, heads: int):
@@ -86,20 +86,20 @@ class Network(nn.Module):
         self.embed = nn.ModuleList(_embedding(numbers, width) for numbers in WIDTHS.values())
         self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(rounds))
         self.memory = nn.ModuleList(_lstm(width) for _ in range(rounds * len(WIDTHS)))
-        self.look = nn.ModuleList(Look(width, heads) for _ in range(rounds))
+        self.look = nn.ModuleList(DeviceAttention(width, heads) for _ in range(rounds))
         self.join = nn.Sequential(nn.LayerNorm(len(WIDTHS) * width), nn.Linear(len(WIDTHS) * width, core))
         self.before, self.body, self.last = nn.LayerNorm(core), _lstm(core), nn.LayerNorm(core)
         self.pose = nn.Sequential(nn.Linear(core, 2 * core), nn.GELU(), nn.Linear(2 * core, COUNT * 6))
         self.contact = nn.Linear(core, 4)
 
-    def learn(self, seen: Seen, turns: Tensor) -> None:
+    def learn(self, seen: DeviceTokens, turns: Tensor) -> None:
         """Begin with the spread of an example's tokens and with its mean pose; ``turns`` (..., 22, 6)."""
         self.whiten.learn(seen)
         with torch.no_grad():
             self.pose[-1].weight.mul_(0.1)
             self.pose[-1].bias.copy_(turns.flatten(0, -3).mean(0).flatten())
 
-    def forward(self, seen: Seen, state: State | None = None) -> Said:
+    def forward(self, seen: DeviceTokens, state: State | None = None) -> CausalOutput:
         """Tokens (B, T, ...) of T frames that follow those which left ``state``."""
         before = iter(state or [None] * (len(self.memory) + 1))
         after = []
@@ -112,7 +112,7 @@ class Network(nn.Module):
             tokens = look(tokens + self.drop(torch.stack(told, -2)))
         x = self.join(tokens.flatten(-2))
         x = self.last(x + self.drop(_remember(self.body, self.before(x), next(before), after)))
-        return Said(self.pose(x).float().unflatten(-1, (COUNT, 6)), self.contact(x).float(), after)
+        return CausalOutput(self.pose(x).float().unflatten(-1, (COUNT, 6)), self.contact(x).float(), after)
 
 
 def _remember(lstm: nn.LSTM, x: Tensor, before, after: State) -> Tensor:

@@ -10,13 +10,13 @@ from avatarlab.core.errors import InputError
 from avatarlab.motion.causal.features import lost_for, seen
 from avatarlab.motion.causal.loss import from_head, local
 from avatarlab.motion.causal.model import Network, loaded
-from avatarlab.motion.foot_contacts import Feet
+from avatarlab.motion.foot_contacts import FootContacts
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
 from avatarlab.motion.skeleton import HEAD, Skeleton, mirrored
 from avatarlab.motion.trackers import Trackers
 from avatarlab.motion.two_bone_ik import arms
-from avatarlab.motion.wrist_targets import Hands, Wanted
+from avatarlab.motion.wrist_targets import WristTargets, WristTracker
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CausalPredictor:
         """The poses of all frames of a recording."""
         if not len(trackers):
             raise InputError("trackers: got no frame, expected at least one; record longer.")
-        return self.stream().take(trackers.rotations, trackers.places, trackers.tracked)
+        return self.stream().take(trackers.rotations, trackers.positions, trackers.tracked)
 
     def stream(self) -> "CausalStream":
         """A fresh stream."""
@@ -59,53 +59,53 @@ class CausalStream:
 
     def __init__(self, predictor: CausalPredictor):
         self.predictor, self.finish = predictor, predictor.finish
-        self.hands, self.feet = Hands(), Feet(predictor.skeleton)
-        self.state = self.before = self.lost = self.head = self.turns = None
+        self.hands, self.feet = WristTracker(), FootContacts(predictor.skeleton)
+        self.state = self.before = self.lost = self.head = self.rotations = None
 
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The next frame's devices, (3, 3, 3), (3, 3) m and (3,) -> its pose, T = 1."""
-        return self.take(rotations[None], places[None], tracked[None])
+        return self.take(rotations[None], positions[None], tracked[None])
 
     @torch.inference_mode()
-    def take(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def take(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The next T frames' devices, (T, 3, 3, 3), (T, 3, 3) m and (T, 3) -> their poses; as T times ``push``."""
-        rotations, places = self._held(rotations.float(), places.float(), tracked)
-        world, contact = self._asked(rotations, places, tracked)
-        return self._finished(world, contact, rotations, places, tracked)
+        rotations, positions = self._held(rotations.float(), positions.float(), tracked)
+        world, contact = self._asked(rotations, positions, tracked)
+        return self._finished(world, contact, rotations, positions, tracked)
 
-    def _held(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> tuple[Tensor, Tensor]:
+    def _held(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> tuple[Tensor, Tensor]:
         """The devices with a lost head where it was last seen; never seen, it is taken at its word."""
         if bool(tracked[:, 0].all()):
-            self.head = rotations[-1, 0], places[-1, 0]
-            return rotations, places
-        rotations, places = rotations.clone(), places.clone()
-        for frame in range(len(places)):
+            self.head = rotations[-1, 0], positions[-1, 0]
+            return rotations, positions
+        rotations, positions = rotations.clone(), positions.clone()
+        for frame in range(len(positions)):
             if self.head is None or bool(tracked[frame, 0]):
-                self.head = rotations[frame, 0].clone(), places[frame, 0].clone()
-            rotations[frame, 0], places[frame, 0] = self.head
-        return rotations, places
+                self.head = rotations[frame, 0].clone(), positions[frame, 0].clone()
+            rotations[frame, 0], positions[frame, 0] = self.head
+        return rotations, positions
 
-    def _asked(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> tuple[Tensor, Tensor]:
+    def _asked(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> tuple[Tensor, Tensor]:
         """The network's answers: world rotations (T, 22, 3, 3), probabilities (T, 4) of the feet's joints standing."""
-        first = (rotations[:1], places[:1]) if self.before is None else self.before
-        before = tuple(torch.cat([old, new[:-1]]) for old, new in zip(first, (rotations, places), strict=True))
-        self.before = rotations[-1:], places[-1:]
+        first = (rotations[:1], positions[:1]) if self.before is None else self.before
+        before = tuple(torch.cat([old, new[:-1]]) for old, new in zip(first, (rotations, positions), strict=True))
+        self.before = rotations[-1:], positions[-1:]
         tracked = torch.cat([torch.ones_like(tracked[:, :1]), tracked[:, 1:]], 1)
         lost = lost_for(tracked, self.lost)
         was = torch.cat([lost[:1] if self.lost is None else self.lost[None], lost[:-1]])
         self.lost = lost[-1]
         tokens = seen(
-            self._twice(rotations, places), self._twice(*before), self._swapped(lost), self._swapped(was)
+            self._twice(rotations, positions), self._twice(*before), self._swapped(lost), self._swapped(was)
         )
-        said = self.predictor.network(tokens, self.state)
-        self.state = said.state
-        turns, contact = self._joined(from_6d(said.turns), said.contact.sigmoid())
+        pred = self.predictor.network(tokens, self.state)
+        self.state = pred.state
+        turns, contact = self._joined(from_6d(pred.rotations), pred.contact.sigmoid())
         return about_vertical(tokens.yaw[0])[:, None] @ self._smoothed(turns), contact
 
-    def _twice(self, rotations: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    def _twice(self, rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """(1 or 2, T, ...): as they are, and left for right."""
-        pair = rotations, places
-        other = mirrored(rotations, places) if self.finish.both else ()
+        pair = rotations, positions
+        other = mirrored(rotations, positions) if self.finish.both else ()
         return tuple(torch.stack(x) for x in zip(*(p for p in (pair, other) if p), strict=True))
 
     def _swapped(self, lost: Tensor) -> Tensor:
@@ -124,29 +124,33 @@ class CausalStream:
             return turns
         told = []
         for turn in to_6d(turns):
-            self.turns = turn if self.turns is None else self.turns + self.finish.follow * (turn - self.turns)
-            told.append(self.turns)
+            self.rotations = (
+                turn if self.rotations is None else self.rotations + self.finish.follow * (turn - self.rotations)
+            )
+            told.append(self.rotations)
         return from_6d(torch.stack(told))
 
     def _finished(
-        self, world: Tensor, contact: Tensor, rotations: Tensor, places: Tensor, tracked: Tensor
+        self, world: Tensor, contact: Tensor, rotations: Tensor, positions: Tensor, tracked: Tensor
     ) -> Motion:
         """World rotations and probabilities -> the pose under the tracked head, hands and feet put right."""
         skeleton = self.predictor.skeleton
         world = torch.cat([world[:, :HEAD], rotations[:, :1], world[:, HEAD + 1 :]], 1)
-        joints = from_head(skeleton, world) + places[:, :1]
+        joints = from_head(skeleton, world) + positions[:, :1]
         motion, posed = Motion(local(world), joints[:, 0] - skeleton.rest[0]), (world, joints)
         if self.finish.hands:
             motion = Motion(
-                arms(skeleton, *motion, *self._wanted(rotations, places, tracked), posed), motion.trans
+                arms(skeleton, *motion, *self._expected(rotations, positions, tracked), posed), motion.trans
             )
         return self.feet.clip(motion, contact, posed) if self.finish.feet else motion
 
-    def _wanted(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Wanted:
+    def _expected(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> WristTargets:
         """Where the wrists shall be, (T, 2, ...)."""
         settled = self.hands.weight is None or bool((self.hands.weight == 1).all())
         if settled and bool(tracked[:, 1:].all()):  # nothing to blend: the last frame is all that is remembered
-            self.hands.push(rotations[-1], places[-1], tracked[-1])
-            return Wanted(places[:, 1:], rotations[:, 1:], torch.ones_like(places[:, 1:, 0]))
-        frames = zip(rotations, places, tracked, strict=True)
-        return Wanted(*(torch.stack(part) for part in zip(*(self.hands.push(*f) for f in frames), strict=True)))
+            self.hands.push(rotations[-1], positions[-1], tracked[-1])
+            return WristTargets(positions[:, 1:], rotations[:, 1:], torch.ones_like(positions[:, 1:, 0]))
+        frames = zip(rotations, positions, tracked, strict=True)
+        return WristTargets(
+            *(torch.stack(part) for part in zip(*(self.hands.push(*f) for f in frames), strict=True))
+        )

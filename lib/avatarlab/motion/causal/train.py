@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from avatarlab.learn import weights
-from avatarlab.learn.trainer import Schedule, Steps, TellSteps, train
+from avatarlab.learn.trainer import OnStep, Schedule, TrainingModule, train
 from avatarlab.motion import publishing
-from avatarlab.motion.causal.features import Seen, lost_for, seen
+from avatarlab.motion.causal.features import DeviceTokens, lost_for, seen
 from avatarlab.motion.causal.loss import Weights, terms
 from avatarlab.motion.causal.model import Network, loaded
 from avatarlab.motion.data.library import Library
@@ -44,7 +44,7 @@ class Disturbance:
     lost: float = 0.15
 
 
-class Lesson(Steps):
+class CausalTraining(TrainingModule):
     """The causal network under training; ``average`` is what is kept."""
 
     def __init__(
@@ -59,11 +59,11 @@ class Lesson(Steps):
         with torch.no_grad():
             window, tokens = examples(self.windows, self.schedule.batch, self.disturbance, generator)
             true = self.windows.skeleton.fk(window.rotations)[0]
-            head = window.device_places[:, :, 0]
+            head = window.device_positions[:, :, 0]
         with self.half():
-            said = self.network(tokens)
-        turns = about_vertical(tokens.yaw)[:, :, None] @ from_6d(said.turns)
-        return terms(turns, said.contact, true, self.windows.skeleton, self.weights, head - shifted(head))
+            pred = self.network(tokens)
+        turns = about_vertical(tokens.yaw)[:, :, None] @ from_6d(pred.rotations)
+        return terms(turns, pred.contact, true, self.windows.skeleton, self.weights, head - shifted(head))
 
     def on_train_batch_end(self, outputs, batch, number: int) -> None:
         # Early on the average follows closely, or it would stay near the random start in a short training.
@@ -74,24 +74,24 @@ class Lesson(Steps):
 
 def examples(
     windows: Windows, count: int, disturbance: Disturbance, generator: torch.Generator
-) -> tuple[Window, Seen]:
+) -> tuple[Window, DeviceTokens]:
     """``count`` windows as they were and the tokens of what disturbed devices say of them."""
     window = windows.draw(count, generator)
-    rotations, places = disturbed(window.device_rotations, window.device_places, disturbance, generator)
-    lost = lost_for(tracked(count, windows.length, disturbance.lost, generator).to(places.device))
-    before = shifted(rotations), shifted(places)
-    return window, seen((rotations, places), before, lost, shifted(lost))
+    rotations, positions = disturbed(window.device_rotations, window.device_positions, disturbance, generator)
+    lost = lost_for(tracked(count, windows.length, disturbance.lost, generator).to(positions.device))
+    before = shifted(rotations), shifted(positions)
+    return window, seen((rotations, positions), before, lost, shifted(lost))
 
 
-def disturbed(rotations: Tensor, places: Tensor, by: Disturbance, generator) -> tuple[Tensor, Tensor]:
-    """Device rotations (B, T, 3, 3, 3) and places (B, T, 3, 3) m as devices worn a little off would say them."""
+def disturbed(rotations: Tensor, positions: Tensor, by: Disturbance, generator) -> tuple[Tensor, Tensor]:
+    """Device rotations (B, T, 3, 3, 3) and positions (B, T, 3, 3) m as devices worn a little off would say them."""
 
     def noise(*shape: int) -> Tensor:
-        return torch.randn(len(places), 1, *shape, generator=generator).to(places.device)
+        return torch.randn(len(positions), 1, *shape, generator=generator).to(positions.device)
 
     turn = roma.rotvec_to_rotmat(noise(3, 3) * by.offset_rad)
-    places = places + (rotations @ (noise(3, 3) * by.offset_m)[..., None])[..., 0]
-    return rotations @ turn, places + noise(1, 1) * by.floor_m * places.new_tensor((0.0, 0.0, 1.0))
+    positions = positions + (rotations @ (noise(3, 3) * by.offset_m)[..., None])[..., 0]
+    return rotations @ turn, positions + noise(1, 1) * by.floor_m * positions.new_tensor((0.0, 0.0, 1.0))
 
 
 def tracked(count: int, length: int, share: float, generator: torch.Generator) -> Tensor:
@@ -121,7 +121,7 @@ def fresh(windows: Windows, settings: dict, seed: int) -> Network:
 
 def learn(
     library: Library, split: str, schedule: Schedule, folder: Path, start: Path | None = None,
-    settings: dict | None = None, tell: TellSteps | None = None,
+    settings: dict | None = None, tell: OnStep | None = None,
 ) -> tuple[Network, list]:  # fmt: skip
     """Train on the split's train side, from the weights ``start`` if given -> the averaged network, the history.
 
@@ -131,13 +131,13 @@ def learn(
     settings = settings or {}
     network = fresh(windows, settings, schedule.seed) if start is None else loaded(start, **settings)
     run = {"split": split, "schedule": asdict(schedule), "network": network.settings, "start": str(start)}
-    lesson = train(Lesson(network.train(), windows, schedule), folder, run, tell)
+    lesson = train(CausalTraining(network.train(), windows, schedule), folder, run, tell)
     return lesson.average.eval(), lesson.history
 
 
 def run(
     library: Library, split: str, out: Path, schedule: Schedule | None = None, start: Path | None = None,
-    commit: str = "", settings: dict | None = None, tell: TellSteps | None = None, metrics: Callable | None = None,
+    commit: str = "", settings: dict | None = None, tell: OnStep | None = None, metrics: Callable | None = None,
 ) -> Network:  # fmt: skip
     """``learn``, and write weights and card to ``out``; ``metrics(network)`` gives the card's numbers."""
     schedule = schedule or (PUBLISHED if start is None else TUNED)

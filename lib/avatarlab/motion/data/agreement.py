@@ -88,7 +88,7 @@ def limb_angles(recording: Recording, skeleton: Skeleton) -> np.ndarray:
     """Angles (T, 8) deg between the limbs of a recording and those of its retarget; T without dropped frames."""
     table, motion = table_for(recording), retarget(recording, skeleton)
     ours = skeleton.fk(*motion)[1].numpy()
-    theirs = recording.places[table.drop :]
+    theirs = recording.positions[table.drop :]
     column = {name: recording.names.index(theirs[0]) for name, theirs in table.joints.items()}
     angles = []
     for start, end in LIMBS.items():
@@ -111,8 +111,8 @@ def worst_limb(folder: Path, skeleton: Skeleton, every: int) -> tuple[int, float
     return looked, worst
 
 
-def places_of(library: Library, segment: int) -> Tensor:
-    """Places (T, 22, 3) m of the joints in a segment."""
+def positions_of(library: Library, segment: int) -> Tensor:
+    """Positions (T, 22, 3) m of the joints in a segment."""
     frames = library.frames(segment)
     rotations = roma.rotvec_to_rotmat(torch.as_tensor(library.poses[frames]))
     return Skeleton(torch.as_tensor(library.rest).float()).fk(rotations, torch.as_tensor(library.trans[frames]))[1]
@@ -121,5 +121,5 @@ def places_of(library: Library, segment: int) -> Tensor:
 def lowest_balls(library: Library) -> np.ndarray:
     """By segment, the height (m) below which the lower ball of the foot is in two of a hundred frames."""
     balls = [JOINT["left_foot"], JOINT["right_foot"]]
-    lowest = (places_of(library, segment)[:, balls, 2].amin(1) for segment in range(len(library)))
+    lowest = (positions_of(library, segment)[:, balls, 2].amin(1) for segment in range(len(library)))
     return np.array([np.percentile(heights, 2.0) for heights in lowest])

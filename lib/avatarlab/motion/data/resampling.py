@@ -1,4 +1,4 @@
-"""Motion at another rate: between frames, rotations on SO(3) and places in space follow cubics through the frames."""
+"""Motion at another rate: between frames, rotations on SO(3) and positions in space follow cubics through the frames."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -23,18 +23,18 @@ def ticks(count: int, rate: float, new_rate: float) -> np.ndarray:
     return np.minimum(np.arange(last + 1) * step, count - 1)
 
 
-def places_at(places: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Places (T, ..., D) at ``times`` (N,) in frames -> (N, ..., D): a Catmull-Rom cubic, exact on lines."""
-    places = np.asarray(places, dtype=float)
-    rows, part = _neighbours(len(places), times)
-    points = [places[row] - places[rows[1]] for row in rows]
-    return places[rows[1]] + _cubic(points, rows, part)
+def positions_at(positions: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Positions (T, ..., D) at ``times`` (N,) in frames -> (N, ..., D): a Catmull-Rom cubic, exact on lines."""
+    positions = np.asarray(positions, dtype=float)
+    rows, part = _neighbours(len(positions), times)
+    points = [positions[row] - positions[rows[1]] for row in rows]
+    return positions[rows[1]] + _cubic(points, rows, part)
 
 
 def rotations_at(rotations: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Rotations (T, ..., 3, 3) at ``times`` (N,) in frames -> (N, ..., 3, 3).
 
-    The cubic of ``places_at`` in the tangent space at the frame before: exact for a constant angular velocity, where
+    The cubic of ``positions_at`` in the tangent space at the frame before: exact for a constant angular velocity, where
     it is slerp, and without slerp's corners in the velocity. Source: Park and Ravani, ACM TOG 16 (1997), the idea.
     """
     expect(

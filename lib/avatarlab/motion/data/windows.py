@@ -16,25 +16,25 @@ from avatarlab.motion.trackers import frame_of, turned
 
 @dataclass(frozen=True)
 class Window:
-    """B windows of L frames: local rotations (B, L, 22, 3, 3) with the root in the world, places (B, L, 22, 3) m,
-    and the devices' world rotations (B, L, 3, 3, 3) and places (B, L, 3, 3) m."""
+    """B windows of L frames: local rotations (B, L, 22, 3, 3) with the root in the world, positions (B, L, 22, 3) m,
+    and the devices' world rotations (B, L, 3, 3, 3) and positions (B, L, 3, 3) m."""
 
     rotations: Tensor
-    places: Tensor
+    positions: Tensor
     device_rotations: Tensor
-    device_places: Tensor
+    device_positions: Tensor
 
     def seen_from_last(self) -> "Window":
         """The same from the head's heading and place in the last frame (what is known when it is to be answered)."""
-        yaw, origin = frame_of(self.device_rotations[:, -1], self.device_places[:, -1])
+        yaw, origin = frame_of(self.device_rotations[:, -1], self.device_positions[:, -1])
         yaw, origin = yaw[:, None, None], origin[:, None, None]
-        root, places = turned(self.rotations[:, :, :1], self.places, yaw, origin)
+        root, positions = turned(self.rotations[:, :, :1], self.positions, yaw, origin)
         rotations = torch.cat([root, self.rotations[:, :, 1:]], 2)
-        return Window(rotations, places, *turned(self.device_rotations, self.device_places, yaw, origin))
+        return Window(rotations, positions, *turned(self.device_rotations, self.device_positions, yaw, origin))
 
     def mirrored(self, chosen: Tensor) -> "Window":
         """The same with the windows ``chosen`` (B,) left for right."""
-        pairs = (self.rotations, self.places), (self.device_rotations, self.device_places)
+        pairs = (self.rotations, self.positions), (self.device_rotations, self.device_positions)
         flipped = [x for pair in pairs for x in mirrored(*pair)]
         mine = (x for pair in pairs for x in pair)
         return Window(
@@ -56,10 +56,10 @@ class Windows:
         self.first = torch.as_tensor(first, device=device)
         poses = torch.as_tensor(library.poses[frames], device=device).float()
         self.rotations = roma.rotvec_to_rotmat(poses)
-        world, self.places = self.skeleton.fk(
+        world, self.positions = self.skeleton.fk(
             self.rotations, torch.as_tensor(library.trans[frames], device=device).float()
         )
-        self.device_rotations, self.device_places = world[:, list(DEVICES)], self.places[:, list(DEVICES)]
+        self.device_rotations, self.device_positions = world[:, list(DEVICES)], self.positions[:, list(DEVICES)]
 
     def __len__(self) -> int:
         return len(self.first)
@@ -69,7 +69,7 @@ class Windows:
         rows = ends[:, None] + torch.arange(1 - self.length, 1, device=ends.device)
         rows = torch.maximum(rows, self.first[ends][:, None])
         return Window(
-            self.rotations[rows], self.places[rows], self.device_rotations[rows], self.device_places[rows]
+            self.rotations[rows], self.positions[rows], self.device_rotations[rows], self.device_positions[rows]
         )
 
     def draw(self, count: int, generator: torch.Generator, mirror: bool = True, turn: bool = False) -> Window:
@@ -88,6 +88,6 @@ def _turned(window: Window, yaw: Tensor) -> Window:
     """Windows turned about the vertical through the world's origin by yaws (B,) in radians."""
     turn = about_vertical(yaw)[:, None, None]
     rotations = torch.cat([turn @ window.rotations[:, :, :1], window.rotations[:, :, 1:]], 2)
-    around = ((turn @ x[..., None])[..., 0] for x in (window.places, window.device_places))
-    places, device_places = around
-    return Window(rotations, places, turn @ window.device_rotations, device_places)
+    around = ((turn @ x[..., None])[..., 0] for x in (window.positions, window.device_positions))
+    positions, device_positions = around
+    return Window(rotations, positions, turn @ window.device_rotations, device_positions)

@@ -10,7 +10,7 @@ import torch
 from avatarlab.core.parallel import Outcome
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.evaluate.metrics import HANDS
-from avatarlab.motion.evaluate.segments import Bench, Job, evenly, gather
+from avatarlab.motion.evaluate.segments import Bench, SegmentJob, evenly, gather
 from avatarlab.motion.trackers import RATE, Trackers
 
 BEFORE, LOST, AFTER = 90, 120, 60
@@ -43,7 +43,7 @@ def seconds() -> np.ndarray:
 def without(trackers: Trackers, device: int, begin: int, frames: int) -> Trackers:
     """A recording in which a device is lost from ``begin`` on: it stays where it was last seen, as headsets say it."""
     end, last = begin + frames, max(begin - 1, 0)
-    parts = trackers.rotations.clone(), trackers.places.clone(), trackers.tracked.clone()
+    parts = trackers.rotations.clone(), trackers.positions.clone(), trackers.tracked.clone()
     for part in parts[:2]:
         part[begin:end, device] = part[last, device]
     parts[2][begin:end, device] = False
@@ -70,7 +70,7 @@ def curves(
     names, split, clips = asked
     segments = long_enough(Library.load(path), split, clips)
     work = [
-        Job(split, name, tuple(part.tolist()))
+        SegmentJob(split, name, tuple(part.tolist()))
         for name in names
         for part in np.array_split(segments, 2)
         if len(part)
@@ -82,13 +82,13 @@ def curves(
 
 
 @torch.inference_mode()
-def losing(at: Bench, job: Job) -> list[tuple[str, np.ndarray]]:
+def losing(at: Bench, job: SegmentJob) -> list[tuple[str, np.ndarray]]:
     """(model, errors (2, TOLD + LOST + AFTER) cm: lost wrist, all joints) of each segment of a job."""
     model, found = at.model(job.model, job.split), []
     for segment in job.segments:
         device = 1 + segment % 2
-        world, places = at.skeleton.fk(*at.truth(segment, BEFORE + LOST + AFTER))
-        said = model.predict(without(Trackers.of(world, places), device, BEFORE, LOST))
-        apart = 100 * (places - at.skeleton.fk(*said)[1]).norm(dim=-1)[BEFORE - TOLD :]
+        world, positions = at.skeleton.fk(*at.truth(segment, BEFORE + LOST + AFTER))
+        pred = model.predict(without(Trackers.of(world, positions), device, BEFORE, LOST))
+        apart = 100 * (positions - at.skeleton.fk(*pred)[1]).norm(dim=-1)[BEFORE - TOLD :]
         found.append((job.model, torch.stack([apart[:, HANDS[device - 1]], apart.mean(1)]).numpy()))
     return found

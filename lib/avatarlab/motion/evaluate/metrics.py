@@ -46,99 +46,99 @@ SHORTEST = 5
 """Frames that a clip needs at least: jitter takes three differences of what is left without frame 0."""
 
 
-def mpjre(true: Tensor, said: Tensor) -> Tensor:
+def mpjre(true: Tensor, pred: Tensor) -> Tensor:
     """Local rotations (..., T, 22, 3, 3) twice -> mean error (...) of 21 joints, the root left out, degrees.
 
     The difference of the axis-angles, taken through a matrix and back so that it wraps, then the mean of the sizes of
     its three components. It is no angle: about a third to a half of the geodesic one. Source: SAGE's utils/metrics
     (facts), as of AvatarPoser.
     """
-    apart = roma.rotmat_to_rotvec(true[..., 1:, :, :]) - roma.rotmat_to_rotvec(said[..., 1:, :, :])
+    apart = roma.rotmat_to_rotvec(true[..., 1:, :, :]) - roma.rotmat_to_rotvec(pred[..., 1:, :, :])
     wrapped = roma.rotmat_to_rotvec(roma.rotvec_to_rotmat(apart))
     return torch.rad2deg(wrapped.abs().mean((-3, -2, -1)))
 
 
-def mpjre_geodesic(true: Tensor, said: Tensor) -> Tensor:
+def mpjre_geodesic(true: Tensor, pred: Tensor) -> Tensor:
     """Local rotations (..., T, 22, 3, 3) twice -> mean angle (...) between them, 21 joints without the root, degrees."""
-    angle = roma.rotmat_geodesic_distance(true[..., 1:, :, :], said[..., 1:, :, :])
+    angle = roma.rotmat_geodesic_distance(true[..., 1:, :, :], pred[..., 1:, :, :])
     return torch.rad2deg(angle.mean((-2, -1)))
 
 
-def mpjpe(true: Tensor, said: Tensor, joints: Iterable[int] | None = None) -> Tensor:
-    """Places (..., T, J, 3) m twice -> mean distance (...) of ``joints``, all if None, in cm."""
-    return 100 * joint_errors(true, said)[..., slice(None) if joints is None else list(joints)].mean(-1)
+def mpjpe(true: Tensor, pred: Tensor, joints: Iterable[int] | None = None) -> Tensor:
+    """Positions (..., T, J, 3) m twice -> mean distance (...) of ``joints``, all if None, in cm."""
+    return 100 * joint_errors(true, pred)[..., slice(None) if joints is None else list(joints)].mean(-1)
 
 
-def joint_errors(true: Tensor, said: Tensor) -> Tensor:
-    """Places (..., T, J, 3) m twice -> mean distance (..., J) of each joint, m."""
-    return (true - said).norm(dim=-1).mean(-2)
+def joint_errors(true: Tensor, pred: Tensor) -> Tensor:
+    """Positions (..., T, J, 3) m twice -> mean distance (..., J) of each joint, m."""
+    return (true - pred).norm(dim=-1).mean(-2)
 
 
-def mpjve(true: Tensor, said: Tensor) -> Tensor:
-    """Places (..., T, J, 3) m twice -> mean size (...) of the difference of their velocities, cm/s."""
-    return 100 * RATE * (true.diff(dim=-3) - said.diff(dim=-3)).norm(dim=-1).mean((-2, -1))
+def mpjve(true: Tensor, pred: Tensor) -> Tensor:
+    """Positions (..., T, J, 3) m twice -> mean size (...) of the difference of their velocities, cm/s."""
+    return 100 * RATE * (true.diff(dim=-3) - pred.diff(dim=-3)).norm(dim=-1).mean((-2, -1))
 
 
-def reachable(skeleton: Skeleton, true: Tensor, said: Tensor) -> Tensor:
-    """Places (..., T, 22, 3) m twice -> whether the said shoulders are within an arm of the true wrists (..., T, 2).
+def reachable(skeleton: Skeleton, true: Tensor, pred: Tensor) -> Tensor:
+    """Positions (..., T, 22, 3) m twice -> whether the said shoulders are within an arm of the true wrists (..., T, 2).
 
     Where they are not, no bend of the elbow brings the wrist there: the trunk is wrong, not the arm.
     """
     bones = skeleton.offsets.to(true).norm(dim=-1)
     arm = torch.stack([bones[elbow] + bones[wrist] for elbow, wrist in zip(ELBOWS, HANDS, strict=True)])
-    return (true[..., list(HANDS), :] - said[..., list(SHOULDERS), :]).norm(dim=-1) <= arm
+    return (true[..., list(HANDS), :] - pred[..., list(SHOULDERS), :]).norm(dim=-1) <= arm
 
 
-def hand_reachable(skeleton: Skeleton, true: Tensor, said: Tensor) -> Tensor:
-    """Places (..., T, 22, 3) m twice -> mean error (...) of the wrists where they are ``reachable``, cm; NaN if never."""
-    within = reachable(skeleton, true, said)
-    apart = 100 * (true - said)[..., list(HANDS), :].norm(dim=-1)
+def hand_reachable(skeleton: Skeleton, true: Tensor, pred: Tensor) -> Tensor:
+    """Positions (..., T, 22, 3) m twice -> mean error (...) of the wrists where they are ``reachable``, cm; NaN if never."""
+    within = reachable(skeleton, true, pred)
+    apart = 100 * (true - pred)[..., list(HANDS), :].norm(dim=-1)
     return (apart * within).sum((-2, -1)) / within.sum((-2, -1))
 
 
-def jitter(places: Tensor) -> Tensor:
-    """Places (..., T, J, 3) m -> mean size (...) of the third derivative, hundreds of m/s^3 as papers print it."""
-    return RATE**3 / 100 * places.diff(n=3, dim=-3).norm(dim=-1).mean((-2, -1))
+def jitter(positions: Tensor) -> Tensor:
+    """Positions (..., T, J, 3) m -> mean size (...) of the third derivative, hundreds of m/s^3 as papers print it."""
+    return RATE**3 / 100 * positions.diff(n=3, dim=-3).norm(dim=-1).mean((-2, -1))
 
 
-def contact(places: Tensor) -> Tensor:
-    """Places (..., T, 22, 3) m -> whether each of FEET stands from one frame to the next (..., T - 1, 4).
+def contact(positions: Tensor) -> Tensor:
+    """Positions (..., T, 22, 3) m -> whether each of FEET stands from one frame to the next (..., T - 1, 4).
 
     It does where it moves slower than CONTACT_SPEED_M_S and is lower than CONTACT_HEIGHT_M in both frames.
     """
-    feet = places[..., list(FEET), :]
+    feet = positions[..., list(FEET), :]
     low = feet[..., 2] < feet.new_tensor(CONTACT_HEIGHT_M)
     slow = RATE * feet.diff(dim=-3).norm(dim=-1) < CONTACT_SPEED_M_S
     return slow & low[..., 1:, :] & low[..., :-1, :]
 
 
-def foot_skate(places: Tensor, standing: Tensor) -> Tensor:
-    """Places (..., T, 22, 3) m, ``standing`` (..., T - 1, 4) of the truth -> mean horizontal speed (...) of FEET, cm/s.
+def foot_skate(positions: Tensor, standing: Tensor) -> Tensor:
+    """Positions (..., T, 22, 3) m, ``standing`` (..., T - 1, 4) of the truth -> mean horizontal speed (...) of FEET, cm/s.
 
     Of the steps only in which the TRUE foot stands: a model cannot hide skating by lifting its feet. NaN if it never
     stands.
     """
-    speed = 100 * RATE * places[..., list(FEET), :2].diff(dim=-3).norm(dim=-1)
+    speed = 100 * RATE * positions[..., list(FEET), :2].diff(dim=-3).norm(dim=-1)
     return (speed * standing).sum((-2, -1)) / standing.sum((-2, -1))
 
 
-def floor_penetration(places: Tensor) -> Tensor:
-    """Places (..., T, 22, 3) m -> mean depth (...) of the lowest of FEET below z = 0, cm; nothing where it is above."""
-    return 100 * (-places[..., list(FEET), 2].amin(-1)).clamp(min=0).mean(-1)
+def floor_penetration(positions: Tensor) -> Tensor:
+    """Positions (..., T, 22, 3) m -> mean depth (...) of the lowest of FEET below z = 0, cm; nothing where it is above."""
+    return 100 * (-positions[..., list(FEET), 2].amin(-1)).clamp(min=0).mean(-1)
 
 
-def scores(skeleton: Skeleton, truth: Motion, said: Motion) -> dict[str, Tensor]:
+def scores(skeleton: Skeleton, truth: Motion, pred: Motion) -> dict[str, Tensor]:
     """Every figure of METRICS and FURTHER, and ``truth_`` ones, (...) each, of motions (..., T) on one skeleton.
 
     A motion shorter than SHORTEST frames raises ValueError.
     """
-    expect("said.rotations", said.rotations, tuple(truth.rotations.shape))
+    expect("said.rotations", pred.rotations, tuple(truth.rotations.shape))
     if len(truth.rotations.shape) < 4 or truth.rotations.shape[-4] < SHORTEST:
         raise ValueError(
             f"truth: got shape {tuple(truth.rotations.shape)}, expected (..., T >= {SHORTEST}, 22, 3, 3)."
         )
-    turns = [motion.rotations[..., 1:, :, :, :] for motion in (truth, said)]
-    true, mine = (skeleton.fk(motion.rotations, motion.trans)[1][..., 1:, :, :] for motion in (truth, said))
+    turns = [motion.rotations[..., 1:, :, :, :] for motion in (truth, pred)]
+    true, mine = (skeleton.fk(motion.rotations, motion.trans)[1][..., 1:, :, :] for motion in (truth, pred))
     standing = contact(true)
     return {
         "mpjre_deg": mpjre(*turns),
@@ -156,8 +156,8 @@ def scores(skeleton: Skeleton, truth: Motion, said: Motion) -> dict[str, Tensor]
     }
 
 
-def _alone(places: Tensor, standing: Tensor) -> dict[str, Tensor]:
-    figures = jitter(places), foot_skate(places, standing), floor_penetration(places)
+def _alone(positions: Tensor, standing: Tensor) -> dict[str, Tensor]:
+    figures = jitter(positions), foot_skate(positions, standing), floor_penetration(positions)
     return dict(zip(OF_TRUTH, figures, strict=True))
 
 

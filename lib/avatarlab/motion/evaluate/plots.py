@@ -65,11 +65,11 @@ def by_joint(rows: Sequence[Mapping], split: str, names: Sequence[str]):
     return figure
 
 
-def along(clip: str, true: np.ndarray, said: Mapping[str, np.ndarray]):
-    """Error of all joints over the time of one clip, places (T, 22, 3) m."""
+def along(clip: str, true: np.ndarray, pred: Mapping[str, np.ndarray]):
+    """Error of all joints over the time of one clip, positions (T, 22, 3) m."""
     figure, axes = plt.subplots(figsize=(10, 3.6))
-    for name, places in said.items():
-        error_cm = 100 * np.linalg.norm(true - places, axis=-1).mean(-1)
+    for name, positions in pred.items():
+        error_cm = 100 * np.linalg.norm(true - positions, axis=-1).mean(-1)
         axes.plot(np.arange(len(true)) / RATE, error_cm, color=COLOURS[name], label=name, linewidth=1.2)
     axes.set(xlabel="seconds", ylabel="mean error (cm)", ylim=(0, None), title=f"Error over the time of {clip}")
     legend_outside(axes)

@@ -62,14 +62,14 @@ class Bench:
         return Trackers.of(*self.skeleton.fk(*self.truth(segment, frames)))
 
     @torch.inference_mode()
-    def places(self, segment: int, name: str | None = None, split: str = "") -> np.ndarray:
-        """Places (T, 22, 3) m of a segment: true ones, or as the model ``name`` of a split says."""
+    def positions(self, segment: int, name: str | None = None, split: str = "") -> np.ndarray:
+        """Positions (T, 22, 3) m of a segment: true ones, or as the model ``name`` of a split says."""
         motion = self.model(name, split).predict(self.trackers(segment)) if name else self.truth(segment)
         return self.skeleton.fk(*motion)[1].numpy()
 
 
 @dataclass(frozen=True)
-class Job:
+class SegmentJob:
     """Segments of a split's test side that one model is asked about, one after the other."""
 
     split: str
@@ -82,12 +82,14 @@ def bench(path: str | Path, which: str) -> Bench:
     return Bench.load(path, which)
 
 
-def jobs(library: Library, names: Iterable[str], splits: Iterable[str], clips: int | None = None) -> list[Job]:
+def jobs(
+    library: Library, names: Iterable[str], splits: Iterable[str], clips: int | None = None
+) -> list[SegmentJob]:
     """Every test segment of every split for every model, cut into jobs; ``clips`` of them, if given (see ``chosen``)."""
     found = []
     for split in splits:
         test = chosen(library, split, clips)
-        found += [Job(split, name, part) for name in names for part in portions(library, test)]
+        found += [SegmentJob(split, name, part) for name in names for part in portions(library, test)]
     return found
 
 
@@ -114,7 +116,7 @@ def portions(library: Library, segments: Sequence[int], frames: int = JOB_FRAMES
     return [tuple(part) for part in parts if part]
 
 
-def score(at: Bench, job: Job) -> list[dict]:
+def score(at: Bench, job: SegmentJob) -> list[dict]:
     """A row for each segment of a job."""
     model = at.model(job.model, job.split)
     return [
@@ -123,13 +125,13 @@ def score(at: Bench, job: Job) -> list[dict]:
 
 
 @torch.inference_mode()
-def row(at: Bench, split: str, name: str, segment: int, said: Motion) -> dict:
+def row(at: Bench, split: str, name: str, segment: int, pred: Motion) -> dict:
     """Who and what, FIGURES of one segment in float64, and each joint's mean error (JOINTS)."""
     truth, library = at.truth(segment), at.library
-    exact = [Motion(*(part.double() for part in motion)) for motion in (truth, said)]
-    places = [at.skeleton.fk(*motion)[1][1:] for motion in exact]
+    exact = [Motion(*(part.double() for part in motion)) for motion in (truth, pred)]
+    positions = [at.skeleton.fk(*motion)[1][1:] for motion in exact]
     figures = {key: float(value) for key, value in scores(at.skeleton, *exact).items()}
-    joints = dict(zip(JOINTS, (100 * joint_errors(*places)).tolist(), strict=True))
+    joints = dict(zip(JOINTS, (100 * joint_errors(*positions)).tolist(), strict=True))
     about = {
         "clip": library.clips[segment],
         "subject": library.subjects[segment],
@@ -143,11 +145,11 @@ def row(at: Bench, split: str, name: str, segment: int, said: Motion) -> dict:
 
 def gather(
     path: str | Path,
-    asked: Sequence[Job],
+    asked: Sequence[SegmentJob],
     which: str = "pretrained",
     workers: int | None = None,
     progress: Callable[[Outcome], None] | None = None,
-    work: Callable[[Bench, Job], list] = score,
+    work: Callable[[Bench, SegmentJob], list] = score,
 ) -> list:
     """What ``work`` makes of all jobs on the library at ``path``, in their order, by default a row for each segment.
 
@@ -177,9 +179,13 @@ def leaks(model: Predictor, trackers: Trackers, at: int) -> bool:
 
     What follows is played backwards, in the dark and elsewhere: turned, shifted by metres, the last frames lost.
     """
-    rotations, places, tracked = trackers.rotations.clone(), trackers.places.clone(), trackers.tracked.clone()
+    rotations, positions, tracked = (
+        trackers.rotations.clone(),
+        trackers.positions.clone(),
+        trackers.tracked.clone(),
+    )
     rotations[at + 1 :] = rotations[at + 1 :].flip(0).mT
-    places[at + 1 :] = places[at + 1 :].flip(0) + 3.0
+    positions[at + 1 :] = positions[at + 1 :].flip(0) + 3.0
     tracked[at + 1 :, 1] = False
-    before, after = model.predict(trackers), model.predict(Trackers(rotations, places, tracked))
+    before, after = model.predict(trackers), model.predict(Trackers(rotations, positions, tracked))
     return any(not torch.equal(a[: at + 1], b[: at + 1]) for a, b in zip(before, after, strict=True))

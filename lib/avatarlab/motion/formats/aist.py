@@ -49,5 +49,5 @@ def read(path: str | Path) -> dict:
     whole = np.zeros((len(poses), 165))
     whole[:, :66] = poses[:, :66]
     whole[:, :3] = (upright * Rotation.from_rotvec(poses[:, :3])).as_rotvec()
-    places = upright.apply(trans / scale + np.array(PELVIS)) - np.array(PELVIS)
-    return {"poses": whole, "trans": places, "mocap_frame_rate": RATE_HZ}
+    positions = upright.apply(trans / scale + np.array(PELVIS)) - np.array(PELVIS)
+    return {"poses": whole, "trans": positions, "mocap_frame_rate": RATE_HZ}

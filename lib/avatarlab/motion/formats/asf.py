@@ -76,9 +76,9 @@ def _sections(text: str, name: str) -> dict[str, list[tuple[int, list[str]]]]:
         if words and words[0].startswith(":"):
             keyword, words = words[0][1:].lower(), words[1:]
         sections.setdefault(keyword, []).append((line_number, words))
-    for wanted in ("units", "root", "bonedata", "hierarchy"):
-        if wanted not in sections:
-            raise InputError(f"{name}: has no section :{wanted}; an ASF skeleton was expected.")
+    for expected in ("units", "root", "bonedata", "hierarchy"):
+        if expected not in sections:
+            raise InputError(f"{name}: has no section :{expected}; an ASF skeleton was expected.")
     return sections
 
 
@@ -206,13 +206,13 @@ def _head(text: str, name: str) -> tuple[bool, int, list[str]]:
 
 def _values(skeleton: AsfSkeleton, lines: list[str], name: str, before: int) -> dict[str, np.ndarray]:
     """Numbers (T, n) of each bone. All frames list the same bones in the same order, so columns are read at once."""
-    wanted = _layout(skeleton, lines, name, before)
+    expected = _layout(skeleton, lines, name, before)
     words = " ".join(lines).split()
-    stride = 1 + sum(1 + width for width in wanted.values())
+    stride = 1 + sum(1 + width for width in expected.values())
     frames, left = divmod(len(words), stride)
     try:
         at, values = 1, {}
-        for bone, width in wanted.items():
+        for bone, width in expected.items():
             if words[at::stride].count(bone) != frames or left:
                 raise ValueError(bone)
             columns = [np.array(words[k::stride], dtype=float) for k in range(at + 1, at + 1 + width)]
@@ -221,7 +221,7 @@ def _values(skeleton: AsfSkeleton, lines: list[str], name: str, before: int) -> 
         if not all(np.isfinite(x).all() for x in values.values()) or (np.diff(numbered) != 1).any():
             raise ValueError(name)
     except ValueError:
-        raise InputError(_fault(wanted, lines, name, before)) from None
+        raise InputError(_fault(expected, lines, name, before)) from None
     return values
 
 
@@ -231,25 +231,25 @@ def _layout(skeleton: AsfSkeleton, lines: list[str], name: str, before: int) -> 
         raise InputError(
             f"{name}:{before + 1}: got {lines[0].strip()[:40]!r}, expected the number of the first frame."
         )
-    wanted: dict[str, int] = {}
+    expected: dict[str, int] = {}
     for n, line in enumerate(lines[1:], before + 2):
         words = line.split()
         if len(words) == 1 and words[0].isdigit():
             break
-        if words and (words[0] not in skeleton.bones or words[0] in wanted):
+        if words and (words[0] not in skeleton.bones or words[0] in expected):
             raise InputError(
                 f"{name}:{n}: got bone {words[0]!r}, expected each bone of the skeleton once a frame."
             )
         if words:
-            wanted[words[0]] = skeleton.width(words[0])
-    if missing := [b for b in skeleton.bones if b not in wanted and skeleton.bones[b].turns]:
+            expected[words[0]] = skeleton.width(words[0])
+    if missing := [b for b in skeleton.bones if b not in expected and skeleton.bones[b].turns]:
         raise InputError(f"{name}: bone {missing[0]!r} is not in the first frame; skeleton of another subject?")
-    return wanted
+    return expected
 
 
-def _fault(wanted: dict[str, int], lines: list[str], name: str, before: int) -> str:
+def _fault(expected: dict[str, int], lines: list[str], name: str, before: int) -> str:
     """The first line that is not as the first frame has them, and why: the slow walk that names it."""
-    order, at, last = [("a frame's number", 0), *wanted.items()], 0, None
+    order, at, last = [("a frame's number", 0), *expected.items()], 0, None
     for n, line in enumerate(lines, before + 1):
         words = line.split()
         if not words:

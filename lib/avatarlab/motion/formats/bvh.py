@@ -86,9 +86,15 @@ def _joint(key: str, label: str, joints: list[Joint], stack: list[int], where: s
 
 def _channels(words: list[str], where: str) -> list[tuple[str, str]]:
     named = [_CHANNELS.get(word.lower()) for word in words[1:]]
-    places, turns = ([axis for kind, axis in filter(None, named) if kind == k] for k in ("position", "rotation"))
-    fits = words[:1] == [str(len(named))] and None not in named and len(turns) <= 3
-    if not fits or len(set(places)) < len(places) or any(a == b for a, b in zip(turns, turns[1:], strict=False)):
+    positions, rotations = (
+        [axis for kind, axis in filter(None, named) if kind == k] for k in ("position", "rotation")
+    )
+    fits = words[:1] == [str(len(named))] and None not in named and len(rotations) <= 3
+    if (
+        not fits
+        or len(set(positions)) < len(positions)
+        or any(a == b for a, b in zip(rotations, rotations[1:], strict=False))
+    ):
         raise InputError(
             f"{where}: CHANNELS: got {' '.join(words)!r}, expected their number, then e.g. Zrotation."
         )
@@ -154,7 +160,9 @@ def _recording(joints: list[Joint], values, scale: float, rate: float, up: str, 
 
 def _turns(columns: dict[int, tuple[str, str]], values) -> np.ndarray:
     """The product of a joint's rotation channels (T, 3, 3), or the identity (3, 3)."""
-    turns = [(column, axis) for column, (kind, axis) in columns.items() if kind == "rotation"]
-    if not turns:
+    rotations = [(column, axis) for column, (kind, axis) in columns.items() if kind == "rotation"]
+    if not rotations:
         return np.eye(3)
-    return euler("".join(axis for _, axis in turns), np.radians(values[:, [column for column, _ in turns]]))
+    return euler(
+        "".join(axis for _, axis in rotations), np.radians(values[:, [column for column, _ in rotations]])
+    )

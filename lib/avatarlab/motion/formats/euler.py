@@ -5,11 +5,11 @@ import numpy as np
 
 def euler(letters: str, angles) -> np.ndarray:
     """Angles (T, n) rad -> rotations (T, 3, 3): R(letters[0]) R(letters[1]) ..., the first letter's applied last."""
-    turns = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
+    rotations = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
     for column, letter in enumerate(letters.lower()):
         turn = _about("xyz".index(letter), angles[:, column])
-        turns = turns @ turn if column else turn
-    return turns
+        rotations = rotations @ turn if column else turn
+    return rotations
 
 
 def _about(axis: int, angle) -> np.ndarray:

@@ -52,21 +52,21 @@ class Recording:
 
     @property
     def rest(self) -> np.ndarray:
-        """Places (J, 3) m in the pose without rotations, from the root's joint."""
-        places = np.zeros_like(self.offsets)
+        """Positions (J, 3) m in the pose without rotations, from the root's joint."""
+        positions = np.zeros_like(self.offsets)
         for joint, parent in enumerate(self.parents[1:], 1):
-            places[joint] = places[parent] + self.offsets[joint]
-        return places
+            positions[joint] = positions[parent] + self.offsets[joint]
+        return positions
 
     @property
-    def places(self) -> np.ndarray:
-        """Places (T, J, 3) m of all joints in the file's world."""
-        places = np.repeat(self.root[:, None], len(self.names), 1)
+    def positions(self) -> np.ndarray:
+        """Positions (T, J, 3) m of all joints in the file's world."""
+        positions = np.repeat(self.root[:, None], len(self.names), 1)
         for joint, parent in enumerate(self.parents[1:], 1):
             arm = self.offsets[joint] if self.shifts is None else self.shifts[:, joint, :, None]
             turned = self.rotations[:, parent] @ arm
-            places[:, joint] = places[:, parent] + turned.reshape(-1, 3)
-        return places
+            positions[:, joint] = positions[:, parent] + turned.reshape(-1, 3)
+        return positions
 
     def frames(self, chosen: slice) -> "Recording":
         """The same, only the frames of a slice of step 1."""

@@ -14,7 +14,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import outcomes
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.data.library import RESTS_ON, Library
-from avatarlab.motion.paper.settings import Entry, entries
+from avatarlab.motion.paper.settings import AmassClip, entries
 from avatarlab.motion.skeleton import COUNT, Skeleton
 from avatarlab.motion.trackers import RATE
 
@@ -36,7 +36,7 @@ def strided(clip: Clip) -> Clip:
     return Clip(clip.poses[::step], clip.trans[::step], clip.betas, clip.gender, RATE)
 
 
-def read_entry(given: Given, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+def read_entry(given: Given, entry: AmassClip) -> tuple[np.ndarray, np.ndarray]:
     """poses (T, 22, 3) rad, trans (T, 3) m at 60 Hz of a clip; one that is unreadable or too short raises InputError."""
     clip = Clip.load(given.amass / entry.path)
     clip = clip.resampled(RATE) if given.resample else strided(clip)

@@ -24,7 +24,7 @@ TRAIN_PERCENT, SEED = 90, 0
 
 
 @dataclass(frozen=True)
-class Entry:
+class AmassClip:
     """A clip of AMASS: its subset, the path below AMASS, and on which side it is."""
 
     subset: str
@@ -37,7 +37,7 @@ class Entry:
         return "/".join([self.subset, *Path(self.path).parts[1:2]])
 
 
-def entries(setting: int, amass: str | Path, splits: str | Path | None = None) -> list[Entry]:
+def entries(setting: int, amass: str | Path, splits: str | Path | None = None) -> list[AmassClip]:
     """Clips (train first) of a setting of the paper, as the folder ``amass`` and, for setting 1, the lists have them."""
     amass = Path(amass)
     if not amass.is_dir():
@@ -46,7 +46,7 @@ def entries(setting: int, amass: str | Path, splits: str | Path | None = None) -
         return _listed(amass, splits)
     if setting == 2:
         sides = ((subset, subset in TESTED) for subset in (*TRAINED, *TESTED))
-        return [Entry(subset, path, test) for subset, test in sides for path in _clips(amass, subset)]
+        return [AmassClip(subset, path, test) for subset, test in sides for path in _clips(amass, subset)]
     if setting == 3:
         return _drawn([(subset, path) for subset in SUBSETS for path in _clips(amass, subset)])
     raise InputError(f"setting: got {setting!r}, expected 1, 2 or 3.")
@@ -70,14 +70,14 @@ def _clips(amass: Path, subset: str) -> list[str]:
     return [path for path in found if not Path(path).name.endswith("shape.npz")]
 
 
-def _listed(amass: Path, splits: str | Path | None) -> list[Entry]:
+def _listed(amass: Path, splits: str | Path | None) -> list[AmassClip]:
     if splits is None:
         raise InputError(
             "splits: setting 1 needs the folder of AvatarPoser's lists (CMU_train.txt, CMU_test.txt, ...)."
         )
     sides = [(subset, side) for side in ("train", "test") for subset in LISTED]
     return [
-        Entry(subset, path, side == "test") for subset, side in sides for path in _list(amass, Path(splits), subset, side)
+        AmassClip(subset, path, side == "test") for subset, side in sides for path in _list(amass, Path(splits), subset, side)
     ]  # fmt: skip
 
 
@@ -108,8 +108,8 @@ def _key(path: str) -> str:
     return f"{subject}/{name.removesuffix('.npz').removesuffix('_poses').removesuffix('_stageii')}"
 
 
-def _drawn(found: Sequence[tuple[str, str]]) -> list[Entry]:
+def _drawn(found: Sequence[tuple[str, str]]) -> list[AmassClip]:
     """90 % at random, seed 0, in the order drawn, then the rest."""
     chosen = random.Random(SEED).sample(range(len(found)), len(found) * TRAIN_PERCENT // 100)
     rest = sorted(set(range(len(found))) - set(chosen))
-    return [Entry(*found[k], test) for side, test in ((chosen, False), (rest, True)) for k in side]
+    return [AmassClip(*found[k], test) for side, test in ((chosen, False), (rest, True)) for k in side]

@@ -33,7 +33,7 @@ def perceptron(width: int, dropout: float = 0.0, approximate: str = "none") -> n
     return nn.Sequential(nn.Linear(width, 4 * width), middle, nn.Linear(4 * width, width), nn.Dropout(dropout))
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """A transformer block, normalised before each part: (B, T, width) -> (B, T, width)."""
 
     def __init__(self, width: int, heads: int, dropout: float):
@@ -80,7 +80,7 @@ def lively(module: nn.Module) -> nn.Module:
     return module
 
 
-class Usual(nn.Module):
+class PoseNormaliser(nn.Module):
     """How rotations in six numbers usually are: mean and spread (joints, 6) that networks see and say them by.
 
     Before anything is measured the mean is the body at rest, upright, its root first, and the spread is one.
@@ -102,12 +102,12 @@ class Usual(nn.Module):
         """Poses (..., joints, 6) as networks see them."""
         return (pose - self.mean) / self.spread
 
-    def given(self, said: Tensor) -> Tensor:
+    def given(self, pred: Tensor) -> Tensor:
         """Poses (..., joints, 6) of what a network said (..., joints * 6)."""
-        return self.mean + self.spread * said.float().unflatten(-1, self.mean.shape)
+        return self.mean + self.spread * pred.float().unflatten(-1, self.mean.shape)
 
 
-def positions(count: int, width: int) -> Tensor:
+def sinusoidal_positions(count: int, width: int) -> Tensor:
     """Sines and cosines (count, width) that say which token is which. Source: Vaswani et al., arXiv:1706.03762."""
     return waves(torch.arange(count, dtype=torch.float32), width)
 

@@ -6,9 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.core.shapes import expect
-from avatarlab.motion.sage.blocks import CHANNELS, Block, DeviceMix, Doubling, Usual, lively, positions
-from avatarlab.motion.sage.pose_pca import Movements
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.blocks import (
+    CHANNELS,
+    DeviceMix,
+    Doubling,
+    PoseNormaliser,
+    TransformerBlock,
+    lively,
+    sinusoidal_positions,
+)
+from avatarlab.motion.sage.pose_pca import PosePCA
+from avatarlab.motion.sage.settings import SageSettings
 
 KEPT = 0.99
 """Share of the past in the running usage of a code."""
@@ -94,25 +102,25 @@ class Quantiser(nn.Module):
 class Codebook(nn.Module):
     """Encoder, quantiser and decoder of ``joints`` joints."""
 
-    def __init__(self, settings: Settings, joints: int):
+    def __init__(self, settings: SageSettings, joints: int):
         super().__init__()
         width, latent, drop = settings.code_width, settings.latent, settings.code_dropout
         self.joints, self.hidden = joints, settings.hidden
-        self.usual = Usual(joints)
-        self.movements = Movements(settings, joints) if settings.movements else None
+        self.usual = PoseNormaliser(joints)
+        self.movements = PosePCA(settings, joints) if settings.movements else None
         self.devices = DeviceMix(joints)
         self.inputs = nn.Linear(joints * (6 + CHANNELS), width)
         self.down = nn.Sequential(nn.Conv1d(width, width, 3, padding=1), nn.MaxPool1d(2))
-        self.register_buffer("places", positions(settings.tokens, width), persistent=False)
+        self.register_buffer("positions", sinusoidal_positions(settings.tokens, width), persistent=False)
         self.encoder = nn.Sequential(
-            *(Block(width, settings.code_heads, drop) for _ in range(settings.code_blocks))
+            *(TransformerBlock(width, settings.code_heads, drop) for _ in range(settings.code_blocks))
         )
         self.encoded = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width, bias=False))
         self.to_codes = nn.Linear(width, latent)
         self.quantiser = Quantiser(settings.books, settings.entries, settings.entry_size)
         self.from_codes = nn.Linear(latent, width)
         self.decoder = nn.Sequential(
-            *(Block(width, settings.code_heads, drop) for _ in range(settings.code_blocks))
+            *(TransformerBlock(width, settings.code_heads, drop) for _ in range(settings.code_blocks))
         )
         self.up = nn.Sequential(Doubling(width), nn.LayerNorm(width), nn.Linear(width, width))
         self.bend = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
@@ -127,16 +135,16 @@ class Codebook(nn.Module):
         expect("pose", pose, ("B", "L", self.joints, 6))
         frames = self.inputs(torch.cat([self.usual.taken(pose).flatten(-2), self.devices(sparse)], -1))
         tokens = self.down(frames.mT).mT
-        z = self.to_codes(self.encoded(self.encoder(tokens + self.places))).float()
+        z = self.to_codes(self.encoded(self.encoder(tokens + self.positions))).float()
         return z + self.movements.taken(pose) if self.movements else z
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents (B, L/2, latent) -> rotations (B, L, joints, 6)."""
         frames = self.up(self.decoder(self.from_codes(latent)))
-        said = self.head(frames + self.bend(frames))
+        pred = self.head(frames + self.bend(frames))
         if self.movements:
-            return self.movements.given(latent) + self.usual.spread * said.float().unflatten(-1, (self.joints, 6))
-        return self.usual.given(said)
+            return self.movements.given(latent) + self.usual.spread * pred.float().unflatten(-1, (self.joints, 6))
+        return self.usual.given(pred)
 
     def masked(self, pose: Tensor, generator: torch.Generator) -> Tensor:
         """Hide whole tracks of joints, never the root's: each with the chance `hidden`."""

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.core.shapes import expect
-from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, positions, waves
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, sinusoidal_positions, waves
+from avatarlab.motion.sage.settings import SageSettings
 
 MIXED = 22
 """Mixtures of the three devices' features that a frame is shown as."""
@@ -52,7 +52,7 @@ class Denoiser(nn.Module):
     ``spread``, so that the diffusion sees numbers of size one.
     """
 
-    def __init__(self, settings: Settings, above: bool = False):
+    def __init__(self, settings: SageSettings, above: bool = False):
         super().__init__()
         width, tokens, latent = settings.width, settings.tokens, settings.latent
         self.latent, self.above, self.drop_channels = latent, above, 2
@@ -66,7 +66,9 @@ class Denoiser(nn.Module):
         blocks = (TimeBlock(width, settings.heads, wide, settings.dropout) for _ in range(settings.blocks))
         self.blocks = nn.ModuleList(blocks)
         self.outputs = TokenHeads(tokens, width, latent) if settings.token_heads else nn.Linear(width, latent)
-        self.register_buffer("places", positions(tokens, width) * settings.token_heads, persistent=False)
+        self.register_buffer(
+            "positions", sinusoidal_positions(tokens, width) * settings.token_heads, persistent=False
+        )
         self.register_buffer("spread", torch.ones(1))
 
     def condition(self, sparse: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -90,7 +92,7 @@ class Denoiser(nn.Module):
         if self.above != (above is not None):
             raise ValueError("above: the lower denoiser needs the upper latents, the upper one has none.")
         x = noisy if above is None else torch.cat([noisy, above.to(noisy.dtype)], -1)
-        x = self.inputs(torch.cat([known, self.mix_tokens(self.join(x))], -1)) + self.places
+        x = self.inputs(torch.cat([known, self.mix_tokens(self.join(x))], -1)) + self.positions
         embedded = self.time(waves(time, WAVES))
         for block in self.blocks:
             x = block(x, embedded)

@@ -44,8 +44,8 @@ def scored(predictor: SagePredictor, library: Library, segments: Sequence[int]) 
     rows = []
     for segment in segments:
         truth, trackers = motion_of(library, segment)
-        said = scores(predictor.skeleton, truth, predictor.predict(trackers))
-        rows.append({key: float(said[key]) for key in KEYS})
+        pred = scores(predictor.skeleton, truth, predictor.predict(trackers))
+        rows.append({key: float(pred[key]) for key in KEYS})
     return averaged(rows, KEYS)
 
 
@@ -53,7 +53,7 @@ def scored(predictor: SagePredictor, library: Library, segments: Sequence[int]) 
 def rebuilt(codebooks: Codebooks, windows: Windows, ends: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Windows that end at ``ends`` (B,) through both codebooks and back.
 
-    Returns places as decoded (B, L, 22, 3) and as they are, m from the head, and the indices of each part's codes. The
+    Returns positions as decoded (B, L, 22, 3) and as they are, m from the head, and the indices of each part's codes. The
     root, which both parts say, is their mean.
     """
     window, sparse = shown(windows.at(ends), codebooks.settings)
@@ -65,7 +65,7 @@ def rebuilt(codebooks: Codebooks, windows: Windows, ends: Tensor) -> tuple[Tenso
         indices[part] = coded.indices
     pose[:, :, 0] /= 2
     assert {*UPPER, *LOWER} == {*range(COUNT)}
-    return about_head(windows.skeleton.fk(from_6d(pose))[1]), about_head(window.places), indices
+    return about_head(windows.skeleton.fk(from_6d(pose))[1]), about_head(window.positions), indices
 
 
 def codebook_figures(codebooks: Codebooks, windows: Windows, count: int = 2000) -> dict[str, float]:
@@ -73,7 +73,7 @@ def codebook_figures(codebooks: Codebooks, windows: Windows, count: int = 2000) 
     last frame and in all; the fewest codes that a book of each part uses (perplexity)."""
     ends = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
     parts = [rebuilt(codebooks, windows, some) for some in ends.split(500)]
-    off = torch.cat([100 * (said - true).norm(dim=-1) for said, true, _ in parts])
+    off = torch.cat([100 * (pred - true).norm(dim=-1) for pred, true, _ in parts])
     found = {"reconstruction_cm": float(off[:, -1].mean()), "reconstruction_all_cm": float(off.mean())}
     for part in PARTS:
         used = used_codes(torch.cat([indices[part] for *_, indices in parts]), codebooks.settings.entries)
@@ -92,13 +92,13 @@ def latent_errors(model: Sage, codebooks: Codebooks, windows: Windows, count: in
     window, sparse = shown(windows.at(ends), model.eval().settings)
     upper, lower = model.latents(sparse, model.noise)
     alone = model.lower_latents(sparse, torch.zeros_like(upper), model.noise)
-    said, found = {"upper": {"upper": upper}, "lower": {"lower": lower, "lower_alone": alone}}, {}
+    pred, found = {"upper": {"upper": upper}, "lower": {"lower": lower, "lower_alone": alone}}, {}
     for part, joints in PARTS.items():
         codebook = getattr(codebooks.eval(), part)
         true = latents(codebook, window.rotations[:, :, list(joints)], sparse)
         true, weight = true / getattr(model, f"{part}_denoiser").spread, importance(codebook)
         floor = (weight * (true - true.mean(0))).square().mean()
-        for key, those in said[part].items():
+        for key, those in pred[part].items():
             found[key] = float(((weight * (those - true)).square().mean() / floor).sqrt())
     return found
 
@@ -111,6 +111,6 @@ def some(segments: Sequence[int], count: int) -> list[int]:
 
 
 def beside(predictor: SagePredictor, library: Library, segment: int) -> tuple[Tensor, Tensor]:
-    """True and said places (T, 22, 3) m of a segment."""
+    """True and said positions (T, 22, 3) m of a segment."""
     truth, trackers = motion_of(library, segment)
     return tuple(predictor.skeleton.fk(*motion)[1] for motion in (truth, predictor.predict(trackers)))

@@ -13,7 +13,7 @@ from avatarlab.motion.sage.decoder import FullBodyDecoder
 from avatarlab.motion.sage.denoiser import Denoiser
 from avatarlab.motion.sage.refiner import Refiner
 from avatarlab.motion.sage.sampling import fixed_noise, sample
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.skeleton import LOWER, UPPER
 from avatarlab.motion.trackers import features
 
@@ -24,7 +24,7 @@ STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 class Stored(nn.Module):
     """A network that is kept as float16 safetensors with a card that says its settings."""
 
-    settings: Settings
+    settings: SageSettings
 
     def save(self, path: str | Path, card: dict) -> None:
         """Write weights and card."""
@@ -35,7 +35,7 @@ class Stored(nn.Module):
         """Read what ``save`` wrote; weights of another network raise InputError."""
         tensors, card = weights.load(path)
         try:
-            network = cls(Settings(**card["settings"]))
+            network = cls(SageSettings(**card["settings"]))
             network.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError):
             raise InputError(
@@ -47,7 +47,7 @@ class Stored(nn.Module):
 class Codebooks(Stored):
     """The VQ-VAEs of upper and lower body: what the diffusions learn to say; not needed to answer."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: SageSettings):
         super().__init__()
         self.settings = settings
         self.upper, self.lower = Codebook(settings, len(UPPER)), Codebook(settings, len(LOWER))
@@ -56,7 +56,7 @@ class Codebooks(Stored):
 class Sage(Stored):
     """Denoisers, decoder and refiner of one Settings: all that answers."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: SageSettings):
         super().__init__()
         self.settings = settings
         self.upper_denoiser, self.lower_denoiser = Denoiser(settings), Denoiser(settings, above=True)
@@ -90,17 +90,17 @@ class Sage(Stored):
     @property
     def noise(self) -> Tensor:
         """The noise that poses are sampled from when no other is wished (1, L/2, latent)."""
-        return fixed_noise(self.settings).to(self.decoder.places.device)
+        return fixed_noise(self.settings).to(self.decoder.positions.device)
 
 
-def seen(rotations: Tensor, places: Tensor, settings: Settings) -> Tensor:
-    """Devices over L + 1 frames, rotations (..., 3, 3, 3) and places (..., 3, 3) m -> what networks see (..., L, 3, 18).
+def seen(rotations: Tensor, positions: Tensor, settings: SageSettings) -> Tensor:
+    """Devices over L + 1 frames, rotations (..., 3, 3, 3) and positions (..., 3, 3) m -> what networks see (..., L, 3, 18).
 
     SAGE's features; where ``settings.normalised``, brought to like size: velocities less what they are at rest, rates
     ten times and metres a second instead of metres a frame, the height less a metre.
     """
     expect("rotations", rotations, (..., settings.window + 1, 3, 3, 3))
-    plain = features(rotations, places)
+    plain = features(rotations, positions)
     return scaled(plain) if settings.normalised else plain
 
 

@@ -44,9 +44,9 @@ def code_usage(codebooks: Codebooks, windows: Windows, count: int = 500):
 @torch.no_grad()
 def kept_by_codes(codebooks: Codebooks, windows: Windows, count: int = 10):
     """The last frames of ``count`` windows spread over ``windows``, true and after codes and back; returns the figure."""
-    said, true, _ = rebuilt(codebooks, windows, torch.linspace(0, len(windows) - 1, count).long())
+    pred, true, _ = rebuilt(codebooks, windows, torch.linspace(0, len(windows) - 1, count).long())
     up = true.new_tensor((0.0, 0.0, 1.6))
-    rows = {"true": (true[:, -1] + up).numpy(), "from codes": (said[:, -1] + up).numpy()}
+    rows = {"true": (true[:, -1] + up).numpy(), "from codes": (pred[:, -1] + up).numpy()}
     return contact_sheet(
         {"last frames": rows}, moments=count, title="What 80 codes a part keep of a third of a second"
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.core.shapes import expect
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.skeleton import COUNT, PARENT, Skeleton
 
 LAST, OTHERS = 1.3, 0.7
@@ -19,10 +19,10 @@ LAST, OTHERS = 1.3, 0.7
 LEAST_REACH_M = 0.03
 
 
-class Movements(nn.Module):
+class PosePCA(nn.Module):
     """``settings.movements`` components of windows of ``joints`` joints, as latents (B, tokens, latent)."""
 
-    def __init__(self, settings: Settings, joints: int):
+    def __init__(self, settings: SageSettings, joints: int):
         super().__init__()
         self.shape, self.tokens = (settings.window, joints, 6), settings.tokens
         self.books, self.entry_size = settings.books, settings.entry_size
@@ -42,15 +42,15 @@ class Movements(nn.Module):
         """Rotations (B, L, J, 6) -> latents (B, tokens, latent), about one in size; unused numbers are zero."""
         expect("pose", pose, ("B", *self.shape))
         with torch.autocast(pose.device.type, enabled=False):
-            said = ((pose.float().flatten(1) - self.mean) * self.weight) @ self.basis / self.size
-        latent = said.new_zeros(len(pose), self.tokens * self.books * self.entry_size)
-        return latent.index_copy(1, self.place, said).unflatten(1, (self.tokens, -1))
+            pred = ((pose.float().flatten(1) - self.mean) * self.weight) @ self.basis / self.size
+        latent = pred.new_zeros(len(pose), self.tokens * self.books * self.entry_size)
+        return latent.index_copy(1, self.place, pred).unflatten(1, (self.tokens, -1))
 
     def given(self, latents: Tensor) -> Tensor:
         """Latents (B, tokens, latent) -> rotations (B, L, J, 6)."""
         with torch.autocast(latents.device.type, enabled=False):
-            said = latents.float().flatten(1)[:, self.place] * self.size
-            return ((said @ self.basis.T) / self.weight + self.mean).unflatten(1, self.shape)
+            pred = latents.float().flatten(1)[:, self.place] * self.size
+            return ((pred @ self.basis.T) / self.weight + self.mean).unflatten(1, self.shape)
 
     def importance(self) -> Tensor:
         """How much each number of the latents moves the body (tokens, latent), their mean one; unused ones nothing."""

@@ -39,37 +39,37 @@ class SagePredictor:
         pose, sparse, yaw = self.last_poses(trackers)
         if self.refined:
             pose = self.model.refiner(pose[None], sparse[None], None, yaw[None])[0][0]
-        return self._placed(pose, yaw, trackers.places)
+        return self._placed(pose, yaw, trackers.positions)
 
     @torch.inference_mode()
     def last_poses(self, trackers: Trackers) -> tuple[Tensor, Tensor, Tensor]:
         """Of each of T frames, from the window that ends there: unrefined rotations (T, 22, 6), the root's as seen from
         the head; trackers (T, 3, 18) seen so; yaw (T,) from where they were seen."""
-        said = [self._windows(trackers, first) for first in range(0, len(trackers), CHUNK)]
-        return tuple(torch.cat(part) for part in zip(*said, strict=True))
+        pred = [self._windows(trackers, first) for first in range(0, len(trackers), CHUNK)]
+        return tuple(torch.cat(part) for part in zip(*pred, strict=True))
 
     def _windows(self, trackers: Trackers, first: int) -> tuple[Tensor, Tensor, Tensor]:
         """``last_poses`` of the frames from ``first`` on."""
         last = torch.arange(first, min(first + CHUNK, len(trackers)))
         rows = (last[:, None] + torch.arange(-self.model.settings.window, 1)).clamp_min(0)
-        return self._said(trackers.rotations[rows].float(), trackers.places[rows].float())
+        return self._pred(trackers.rotations[rows].float(), trackers.positions[rows].float())
 
-    def _said(self, rotations: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pred(self, rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Devices of windows, (B, L + 1, 3, 3, 3) and (B, L + 1, 3, 3) -> ``last_poses`` of their last frames."""
         yaw = torch.zeros(len(rotations), device=rotations.device)
         if self.model.settings.normalised:
-            yaw, origin = frame_of(rotations[:, -1], places[:, -1])
-            rotations, places = turned(rotations, places, yaw[:, None, None], origin[:, None, None])
-        sparse = seen(rotations, places, self.model.settings)
+            yaw, origin = frame_of(rotations[:, -1], positions[:, -1])
+            rotations, positions = turned(rotations, positions, yaw[:, None, None], origin[:, None, None])
+        sparse = seen(rotations, positions, self.model.settings)
         with torch.autocast(sparse.device.type, torch.bfloat16, enabled=self.half):
             pose = self.model(sparse, self.noise)[:, -1]
         return pose.float(), sparse[:, -1], yaw
 
-    def _placed(self, pose: Tensor, yaw: Tensor, places: Tensor) -> Motion:
-        """Rotations (T, 22, 6) seen from ``yaw`` (T,) and tracked places (T, 3, 3) -> poses in the world."""
+    def _placed(self, pose: Tensor, yaw: Tensor, positions: Tensor) -> Motion:
+        """Rotations (T, 22, 6) seen from ``yaw`` (T,) and tracked positions (T, 3, 3) -> poses in the world."""
         rotations = from_6d(pose)
         rotations = torch.cat([about_vertical(yaw)[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
-        trans, _, _ = head_aligned(self.skeleton, rotations, places[:, 0].to(rotations))
+        trans, _, _ = head_aligned(self.skeleton, rotations, positions[:, 0].to(rotations))
         return Motion(rotations, trans)
 
     def stream(self) -> "SageStream":
@@ -82,22 +82,22 @@ class SageStream:
 
     def __init__(self, predictor: SagePredictor):
         self.predictor, self.memory = predictor, None
-        self.rotations = self.places = None
+        self.rotations = self.positions = None
 
     @torch.inference_mode()
-    def push(self, rotations: Tensor, places: Tensor, tracked: Tensor) -> Motion:
+    def push(self, rotations: Tensor, positions: Tensor, tracked: Tensor) -> Motion:
         """The next frame's devices, (3, 3, 3), (3, 3) m and (3,) -> its pose, T = 1.
 
         A lost device is taken at its word, wherever it was last said to be: the model knows nothing of ``tracked``.
         """
         length, model = self.predictor.model.settings.window + 1, self.predictor.model
-        fresh = (rotations.float()[None], places.float()[None])
-        kept = (self.rotations, self.places)
+        fresh = (rotations.float()[None], positions.float()[None])
+        kept = (self.rotations, self.positions)
         if self.rotations is None:
             kept = tuple(x.expand(length, *[-1] * (x.ndim - 1)) for x in fresh)
-        self.rotations, self.places = (torch.cat([old[1:], new]) for old, new in zip(kept, fresh, strict=True))
-        pose, sparse, yaw = self.predictor._said(self.rotations[None], self.places[None])
+        self.rotations, self.positions = (torch.cat([old[1:], new]) for old, new in zip(kept, fresh, strict=True))
+        pose, sparse, yaw = self.predictor._pred(self.rotations[None], self.positions[None])
         if self.predictor.refined:
             pose, self.memory = model.refiner(pose[None], sparse[None], self.memory, yaw[None])
             pose = pose[0]
-        return self.predictor._placed(pose, yaw, places[None].float())
+        return self.predictor._placed(pose, yaw, positions[None].float())

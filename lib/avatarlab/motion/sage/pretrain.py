@@ -13,8 +13,8 @@ from avatarlab.motion.publishing import card, name
 from avatarlab.motion.sage.evaluate import codebook_figures, scored
 from avatarlab.motion.sage.model import Codebooks, Sage, size
 from avatarlab.motion.sage.predict import SagePredictor
-from avatarlab.motion.sage.settings import Settings
-from avatarlab.motion.sage.train import PARTS, Course, Plan, TellPart, fresh
+from avatarlab.motion.sage.settings import SageSettings
+from avatarlab.motion.sage.train import PARTS, OnPartStep, Plan, SageTrainer, fresh
 from avatarlab.motion.skeleton import Skeleton
 
 CODEBOOKS = "motion_codebooks"
@@ -42,11 +42,11 @@ def published_plan(minutes: float | None, steps: Mapping[str, int], from_start: 
 def learn_codebooks(
     library: Library,
     split: str,
-    settings: Settings,
+    settings: SageSettings,
     plan: Plan,
     out: Path,
     commit: str,
-    tell: TellPart | None = None,
+    tell: OnPartStep | None = None,
 ) -> Path:
     """Train the codebooks on the train side of ``split``, write them to ``out`` and return their path.
 
@@ -54,19 +54,19 @@ def learn_codebooks(
     train side.
     """
     segments = library.split(split)[0]
-    course = Course(*fresh(settings, plan.seed), library, segments, plan, out / f"codebooks_{split}", tell)
+    course = SageTrainer(*fresh(settings, plan.seed), library, segments, plan, out / f"codebooks_{split}", tell)
     for part in PARTS[:2]:
         course.take(part)
     test = library.split("heldout")[1] if "heldout" in library.splits else []
     figures = codebook_figures(course.codebooks, Windows(library, test, settings.window + 1)) if test else {}
-    said = card(library, segments, split, {"plan": asdict(plan)}, rounded(figures), commit)
-    course.codebooks.save(out / f"{CODEBOOKS}.safetensors", said)
+    pred = card(library, segments, split, {"plan": asdict(plan)}, rounded(figures), commit)
+    course.codebooks.save(out / f"{CODEBOOKS}.safetensors", pred)
     return out / f"{CODEBOOKS}.safetensors"
 
 
 def learn(
     library: Library, split: str, codebooks: Path, plan: Plan, out: Path, commit: str,
-    tell: TellPart | None = None, start: Path | None = None,
+    tell: OnPartStep | None = None, start: Path | None = None,
 ) -> Path:  # fmt: skip
     """Train all but the codebooks on the train side of ``split``; write ``motion_sage_{split}`` to ``out``; its path.
 
@@ -77,7 +77,7 @@ def learn(
     model = fresh(books.settings, plan.seed)[0] if start is None else Sage.load(start)
     if start is not None and plan.refiner:  # what trembles on other data, and how much, is to be found anew
         model.refiner.begin_gates()
-    course = Course(model, books, library, segments, plan, out / f"sage_{split}", tell)
+    course = SageTrainer(model, books, library, segments, plan, out / f"sage_{split}", tell)
     for part in PARTS[2:]:
         course.take(part)
     parameters = {"plan": asdict(plan), "start": start.stem if start else "", "numbers": size(model)}
@@ -97,5 +97,5 @@ def figures(model: Sage, library: Library, segments: list[int]) -> dict[str, flo
 
 
 def rounded(numbers: Mapping[str, float]) -> dict[str, float]:
-    """To three places."""
+    """To three decimals."""
     return {key: round(value, 3) for key, value in numbers.items()}

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.motion.rotations import about_vertical
-from avatarlab.motion.sage.blocks import CHANNELS, DEVICES, Usual
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.blocks import CHANNELS, DEVICES, PoseNormaliser
+from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.skeleton import COUNT
 
 Memory = tuple[Tensor, Tensor]
@@ -21,12 +21,12 @@ class Refiner(nn.Module):
     far towards its new pose as a gate of its own lets it, twice over.
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: SageSettings):
         super().__init__()
         self.informed, width = settings.informed, settings.refiner_width
         inputs = 6 * COUNT + (DEVICES * CHANNELS if self.informed else 0)
         if self.informed:
-            self.usual = Usual(COUNT)
+            self.usual = PoseNormaliser(COUNT)
             self.inputs = nn.Sequential(nn.Linear(inputs, width), nn.GELU())
             self.gates = nn.Linear(width, COUNT)
             self.begin_gates()
@@ -60,8 +60,8 @@ class Refiner(nn.Module):
             return pose + added, (state, pose[:, -1:])
         yaw = pose.new_zeros(pose.shape[:2]) if yaw is None else yaw
         fresh = root_turned(pose + self.usual.spread * added, yaw)
-        said, last = followed_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
-        return root_turned(said, -yaw), (state, last)
+        pred, last = followed_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
+        return root_turned(pred, -yaw), (state, last)
 
 
 def root_turned(pose: Tensor, yaw: Tensor) -> Tensor:
@@ -80,9 +80,9 @@ def followed_twice(pose: Tensor, share: Tensor, last: Tensor | None) -> tuple[Te
 
 def followed(pose: Tensor, share: Tensor, last: Tensor | None) -> Tensor:
     """Poses (B, T, 22, 6) followed from ``last`` (B, 1, 22, 6): each frame goes ``share`` (B, T, 22) of the way."""
-    said = pose[:, 0] if last is None else last[:, 0]
+    pred = pose[:, 0] if last is None else last[:, 0]
     frames = []
     for new, part in zip(pose.unbind(1), share[..., None].unbind(1), strict=True):
-        said = torch.lerp(said, new, part)
-        frames.append(said)
+        pred = torch.lerp(pred, new, part)
+        frames.append(pred)
     return torch.stack(frames, 1)

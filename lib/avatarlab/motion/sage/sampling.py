@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.settings import SageSettings
 
 TIMES = 1000
 
@@ -29,7 +29,7 @@ def _ready(steps: int, spacing: str):
     return scheduler(steps, spacing)
 
 
-def sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, settings: Settings) -> Tensor:
+def sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, settings: SageSettings) -> Tensor:
     """Noise (B, T, latent) of size one -> latents (B, T, latent): ``settings.ddim_steps`` calls of ``denoise``.
 
     ``denoise(noisy, time (1,))`` says the clean latents. The noise is multiplied by ``settings.start_noise`` first:
@@ -38,8 +38,8 @@ def sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, settings:
     ddim = _ready(settings.ddim_steps, settings.spacing)
     latents = noise * settings.start_noise
     for time in ddim.timesteps:
-        said = denoise(latents, time[None].to(latents.device)).float()
-        latents = ddim.step(said, int(time), latents, eta=0.0).prev_sample
+        pred = denoise(latents, time[None].to(latents.device)).float()
+        latents = ddim.step(pred, int(time), latents, eta=0.0).prev_sample
     return latents
 
 
@@ -50,6 +50,6 @@ def noised(latents: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]
     return _ready(TIMES, "leading").add_noise(latents, noise, times), times
 
 
-def fixed_noise(settings: Settings, seed: int = 0) -> Tensor:
+def fixed_noise(settings: SageSettings, seed: int = 0) -> Tensor:
     """The noise (1, T, latent) that every window is sampled from, so that equal inputs give equal poses."""
     return torch.randn(1, settings.tokens, settings.latent, generator=torch.Generator().manual_seed(seed))

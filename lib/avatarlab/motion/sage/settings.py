@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
-class Settings:
+class SageSettings:
     """Every number that decides the shape of the networks, and how they see and are sampled.
 
     The defaults are the paper's. ``normalised``: a window is seen from the head's place and heading in its last frame,
@@ -64,7 +64,7 @@ class Settings:
         return asdict(self)
 
 
-PAPER = Settings()
+PAPER = SageSettings()
 """SAGE's sizes in setting 1 and its ways. Source: the public configuration files of SAGE (facts)."""
 OURS = dict(
     normalised=True, mirror=True, all_frames=True, informed=True, hidden=0.0, bend=0.02,

@@ -11,24 +11,24 @@ from avatarlab.learn.trainer import Schedule, train
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import to_6d
-from avatarlab.motion.sage.blocks import Usual
+from avatarlab.motion.sage.blocks import PoseNormaliser
 from avatarlab.motion.sage.model import Codebooks, Sage
 from avatarlab.motion.sage.pose_pca import reaches
-from avatarlab.motion.sage.rollouts import Streams
-from avatarlab.motion.sage.settings import Settings
+from avatarlab.motion.sage.rollouts import Rollouts
+from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.sage.training_modules import PARTS as PART_JOINTS
 from avatarlab.motion.sage.training_modules import (
-    CodebookLesson,
-    DecoderLesson,
-    DenoiserLesson,
-    Lesson,
-    RefinerLesson,
+    CodebookTraining,
+    DecoderTraining,
+    DenoiserTraining,
+    RefinerTraining,
+    SageTraining,
     latents,
     shown,
 )
 from avatarlab.motion.skeleton import COUNT
 
-TellPart = Callable[[str, int, int, float], None]
+OnPartStep = Callable[[str, int, int, float], None]
 """Hears part, step, steps, loss."""
 PARTS = ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser", "decoder", "whole", "refiner")
 """In the order of their training; ``whole`` is decoder and denoisers together."""
@@ -79,7 +79,7 @@ class Plan:
 
 
 @dataclass
-class Course:
+class SageTrainer:
     """A model under training on some segments of a library; ``folder`` keeps each part's checkpoints.
 
     ``tell`` hears every step; after ``stop_after`` steps a part stops, to be resumed by the same Course made anew.
@@ -91,7 +91,7 @@ class Course:
     segments: Sequence[int]
     plan: Plan
     folder: Path
-    tell: TellPart | None = None
+    tell: OnPartStep | None = None
     stop_after: int | None = None
 
     def __post_init__(self):
@@ -115,36 +115,36 @@ class Course:
         for network in (self.model, self.codebooks):
             network.to("cpu").eval().requires_grad_(False)
 
-    def _lesson(self, part: str, schedule: Schedule) -> Lesson:
+    def _lesson(self, part: str, schedule: Schedule) -> SageTraining:
         body, _, kind = part.partition("_")
         if kind == "codebook":
             self._measure_poses(getattr(self.codebooks, body).usual, PART_JOINTS[body])
             self._find_movements(body)
-            return CodebookLesson(body, schedule, self.codebooks, self.windows)
+            return CodebookTraining(body, schedule, self.codebooks, self.windows)
         if kind == "denoiser":
             self._measure_latents(body)
-            return DenoiserLesson(body, schedule, self.model, self.codebooks, self.windows)
+            return DenoiserTraining(body, schedule, self.model, self.codebooks, self.windows)
         if part == "refiner":
             refiner = self.model.refiner
             if self.model.settings.informed and not bool(
                 refiner.outputs.weight.any()
             ):  # it has learned nothing yet
                 self._measure_poses(refiner.usual, range(COUNT))
-            return RefinerLesson(schedule, self.model, self._streams())
+            return RefinerTraining(schedule, self.model, self._streams())
         self._measure_poses(self.model.decoder.usual, range(COUNT))
         self._hand_on_movements()
-        return DecoderLesson(schedule, self.model, self.windows, whole=part == "whole")
+        return DecoderTraining(schedule, self.model, self.windows, whole=part == "whole")
 
-    def _streams(self) -> Streams:
+    def _streams(self) -> Rollouts:
         model = self.model.to(self.plan.device)
-        return Streams(model, self.windows, self.plan.stretch, self.plan.bfloat16)
+        return Rollouts(model, self.windows, self.plan.stretch, self.plan.bfloat16)
 
     def _measured(self, number: int = 0) -> tuple[Window, Tensor]:
         """Windows that means and spreads are taken from; in both mirror images, as they are learned from."""
         generator, settings = torch.Generator().manual_seed(self.plan.seed + number), self.model.settings
         return shown(self.windows.draw(MEASURED, generator, mirror=settings.mirror), settings)
 
-    def _measure_poses(self, usual: Usual, joints: Sequence[int]) -> None:
+    def _measure_poses(self, usual: PoseNormaliser, joints: Sequence[int]) -> None:
         """Set what a network takes for usual, once: one that has learned keeps its units."""
         if self.model.settings.normalised and bool((usual.spread == 1).all()):
             usual.measure(to_6d(self._measured()[0].rotations[:, :, list(joints)]).to(usual.mean))
@@ -181,7 +181,7 @@ class Course:
             spread.copy_(latents(codebook.to(sparse.device), rotations, sparse).std())
 
 
-def fresh(settings: Settings, seed: int = 7) -> tuple[Sage, Codebooks]:
+def fresh(settings: SageSettings, seed: int = 7) -> tuple[Sage, Codebooks]:
     """Networks that have learned nothing."""
     torch.manual_seed(seed)
     return Sage(settings), Codebooks(settings)

@@ -3,20 +3,20 @@
 import torch
 from torch import Tensor, nn
 
-from avatarlab.learn.trainer import Schedule, Steps
+from avatarlab.learn.trainer import Schedule, TrainingModule
 from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import to_6d
 from avatarlab.motion.sage import losses
 from avatarlab.motion.sage.codebook import Codebook
 from avatarlab.motion.sage.model import Codebooks, Sage, seen, without_dropout
-from avatarlab.motion.sage.rollouts import Streams
+from avatarlab.motion.sage.rollouts import Rollouts
 from avatarlab.motion.sage.sampling import noised
 from avatarlab.motion.skeleton import LOWER, UPPER
 
 PARTS = {"upper": UPPER, "lower": LOWER}
 
 
-class Lesson(Steps):
+class SageTraining(TrainingModule):
     """Trains one part of ``model``; the others are used as they are."""
 
     def __init__(self, network: nn.Module, schedule: Schedule, model: Sage | Codebooks, windows: Windows | None):
@@ -48,12 +48,12 @@ class Lesson(Steps):
 def shown(window: Window, settings) -> tuple[Window, Tensor]:
     """A window of L + 1 frames -> itself as the settings see it, without the first frame; its features (B, L, 3, 18)."""
     window = window.seen_from_last() if settings.normalised else window
-    sparse = seen(window.device_rotations, window.device_places, settings)
-    parts = (window.rotations, window.places, window.device_rotations, window.device_places)
+    sparse = seen(window.device_rotations, window.device_positions, settings)
+    parts = (window.rotations, window.positions, window.device_rotations, window.device_positions)
     return Window(*(x[:, 1:] for x in parts)), sparse
 
 
-class CodebookLesson(Lesson):
+class CodebookTraining(SageTraining):
     """The VQ-VAE of one part, ``upper`` or ``lower``."""
 
     def __init__(self, part: str, schedule: Schedule, codebooks: Codebooks, windows: Windows):
@@ -67,12 +67,12 @@ class CodebookLesson(Lesson):
             z = self.network.encode(self.network.masked(pose, generator), sparse)
         coded = self.network.quantiser(z.float())
         with self.half():
-            said = self.network.decode(coded.latent)
-        terms = losses.part_terms(said.float(), pose, self.joints, self.windows.skeleton, self.settings)
+            pred = self.network.decode(coded.latent)
+        terms = losses.part_terms(pred.float(), pose, self.joints, self.windows.skeleton, self.settings)
         return losses.total(terms | {"codes": coded.distance}, losses.PART_WEIGHTS)
 
 
-class DenoiserLesson(Lesson):
+class DenoiserTraining(SageTraining):
     """The denoiser of one part; that of ``lower`` is told the upper latents as they are sampled, not the true ones."""
 
     def __init__(self, part: str, schedule: Schedule, model: Sage, codebooks: Codebooks, windows: Windows):
@@ -89,8 +89,8 @@ class DenoiserLesson(Lesson):
         noisy, times = noised(true, generator)
         with self.half():
             known = self.network.condition(sparse, None if self.settings.normalised else generator)
-            said = self.network(noisy, times, known, above)
-        apart = nn.functional.smooth_l1_loss(said.float(), true, reduction="none")
+            pred = self.network(noisy, times, known, above)
+        apart = nn.functional.smooth_l1_loss(pred.float(), true, reduction="none")
         return {"total": (apart * importance(self.codebook[0])).mean()}
 
 
@@ -106,7 +106,7 @@ def importance(codebook: Codebook) -> Tensor | float:
     return codebook.movements.importance() if codebook.movements else 1.0
 
 
-class DecoderLesson(Lesson):
+class DecoderTraining(SageTraining):
     """The full-body decoder on sampled latents: alone, or ``whole`` with gradients through both chains of sampling."""
 
     def __init__(self, schedule: Schedule, model: Sage, windows: Windows, whole: bool):
@@ -121,21 +121,21 @@ class DecoderLesson(Lesson):
         with self.half():
             with torch.set_grad_enabled(self.through):
                 both = self.model.latents(sparse, noise)
-            said = self.model.decoder(sparse, *both)
+            pred = self.model.decoder(sparse, *both)
         skeleton = self.windows.skeleton
-        terms = losses.body_terms(said.float(), window.rotations, window.places, skeleton, self.settings)
+        terms = losses.body_terms(pred.float(), window.rotations, window.positions, skeleton, self.settings)
         return losses.total(terms, losses.BODY_WEIGHTS)
 
 
-class RefinerLesson(Lesson):
+class RefinerTraining(SageTraining):
     """The refiner on streams of what the other parts say."""
 
-    def __init__(self, schedule: Schedule, model: Sage, streams: Streams):
+    def __init__(self, schedule: Schedule, model: Sage, streams: Rollouts):
         super().__init__(model.refiner, schedule, model, None)
         self.streams = streams
 
     def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
         stream = self.streams.draw(self.schedule.batch, generator)
-        said, _ = self.network(stream.pose, stream.sparse, None, stream.yaw)
-        terms = losses.stream_terms(said, stream.yaw, stream.rotations, stream.places, self.streams.skeleton)
+        pred, _ = self.network(stream.pose, stream.sparse, None, stream.yaw)
+        terms = losses.stream_terms(pred, stream.yaw, stream.rotations, stream.positions, self.streams.skeleton)
         return losses.total(terms, losses.STREAM_WEIGHTS)

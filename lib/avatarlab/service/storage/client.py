@@ -10,7 +10,7 @@ from minio.helpers import check_bucket_name
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 CONNECT_S, READ_S, TRIES = 2.0, 10.0, 3
 """A server that refuses is noticed in a second, a silent one in TRIES * READ_S; minio's own limit is half an hour."""
@@ -18,7 +18,7 @@ STEP = 1 << 16
 """Bytes handed to the socket at once."""
 
 
-def connect(settings: Settings, endpoint: str, read_s: float = READ_S, tries: int = TRIES) -> Minio:
+def connect(settings: ServiceSettings, endpoint: str, read_s: float = READ_S, tries: int = TRIES) -> Minio:
     """A client of ``endpoint``, host:port or an address; InputError where that or the keys cannot be."""
     parts = _parts(endpoint)
     if not parts:

@@ -59,7 +59,7 @@ class FolderStorage(Opening):
         """Write bytes."""
         self._put(key, [data])
 
-    def open(self, key: str) -> tuple["Body", int, str] | None:
+    def open(self, key: str) -> tuple["FileStream", int, str] | None:
         """Chunks, size and content type of an object, or None."""
         *folders, name = checked(key).split("/")
         with self._asking():
@@ -75,7 +75,7 @@ class FolderStorage(Opening):
             os.close(handle)
             return None
         kind = TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
-        return Body(os.fdopen(handle, "rb"), self._asking), facts.st_size, kind
+        return FileStream(os.fdopen(handle, "rb"), self._asking), facts.st_size, kind
 
     def keys(self, prefix: str) -> list[str]:
         """All keys under a prefix; only the folder that it names is walked."""
@@ -114,8 +114,8 @@ class FolderStorage(Opening):
     def verify(self, key: str, expires: str | int, signature: str, filename: str = "") -> bool:
         """Did ``link`` make this address, and is it still good? ``filename`` is part of what was signed."""
         number = str(expires)
-        wanted = self._sign(key, number, filename)
-        genuine = hmac.compare_digest(wanted.encode(), str(signature).encode(errors="replace"))
+        expected = self._sign(key, number, filename)
+        genuine = hmac.compare_digest(expected.encode(), str(signature).encode(errors="replace"))
         return genuine and time.time() <= int(number)
 
     def ready(self) -> None:
@@ -196,7 +196,7 @@ class FolderStorage(Opening):
             ) from None
 
 
-class Body:
+class FileStream:
     """The chunks of an object that is being read."""
 
     def __init__(self, file, asking):

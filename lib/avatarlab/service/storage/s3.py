@@ -14,7 +14,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
 from avatarlab.service.jobs import Unavailable
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage.client import connect
 from avatarlab.service.storage.interface import CHUNK, Opening, attachment, checked, checked_life, checked_prefix
 
@@ -34,7 +34,7 @@ REFUSED = {
 """S3's word for what an operator got wrong -> ours."""
 
 
-def open_storage(settings: Settings) -> "S3Storage":
+def open_storage(settings: ServiceSettings) -> "S3Storage":
     """The bucket that ``settings`` name; InputError where they cannot be used. Nothing is asked of the server yet."""
     return S3Storage(settings)
 
@@ -42,7 +42,7 @@ def open_storage(settings: Settings) -> "S3Storage":
 class S3Storage(Opening):
     """``Storage`` over one bucket, which is made at its first use if it is not there."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: ServiceSettings):
         self._bucket = settings.s3_bucket
         self._where = f"storage {settings.s3_endpoint}, bucket {settings.s3_bucket}"
         self._client = connect(settings, settings.s3_endpoint)
@@ -59,7 +59,7 @@ class S3Storage(Opening):
         """Upload bytes."""
         self._put(key, io.BytesIO(data), len(data), content_type)
 
-    def open(self, key: str) -> tuple["Body", int, str] | None:
+    def open(self, key: str) -> tuple["ObjectStream", int, str] | None:
         """Chunks, size and content type of an object, or None."""
         checked(key)
         with self._asking():
@@ -72,7 +72,7 @@ class S3Storage(Opening):
                 raise
             size = int(answer.headers["content-length"])
         kind = answer.headers.get("content-type", "application/octet-stream")
-        return Body(answer, self._asking), size, kind
+        return ObjectStream(answer, self._asking), size, kind
 
     def keys(self, prefix: str) -> list[str]:
         """All keys under a prefix, over as many pages as there are."""
@@ -84,10 +84,10 @@ class S3Storage(Opening):
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, a thousand per request."""
-        wanted = [DeleteObject(checked(key)) for key in keys]
+        expected = [DeleteObject(checked(key)) for key in keys]
         with self._asking():
             self._make()
-            faults = [one for one in self._client.remove_objects(self._bucket, wanted) if one.code not in ABSENT]
+            faults = [one for one in self._client.remove_objects(self._bucket, expected) if one.code not in ABSENT]
         if faults:
             raise Unavailable(self._sentence(faults[0].code))
 
@@ -153,7 +153,7 @@ class S3Storage(Opening):
         return f"{self._where}: {REFUSED.get(code or '', 'it refuses')} ({code})."
 
 
-class Body:
+class ObjectStream:
     """The chunks of an object that is being downloaded."""
 
     def __init__(self, answer, asking):

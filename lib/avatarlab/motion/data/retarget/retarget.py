@@ -85,8 +85,8 @@ def leg_ratio(recording: Recording, table: Table, skeleton: Skeleton) -> float:
     rest = {name: place for name, place in zip(recording.names, recording.rest, strict=True)}
     ours, theirs = 0.0, 0.0
     for side in ("left", "right"):
-        places = [rest[table.joints[f"{side}_{joint}"][0]] for joint in LEG]
-        theirs += sum(np.linalg.norm(b - a) for a, b in zip(places, places[1:], strict=False)) / 2
+        positions = [rest[table.joints[f"{side}_{joint}"][0]] for joint in LEG]
+        theirs += sum(np.linalg.norm(b - a) for a, b in zip(positions, positions[1:], strict=False)) / 2
         mine = [skeleton.rest[JOINT[f"{side}_{joint}"]].double().numpy() for joint in LEG]
         ours += sum(np.linalg.norm(b - a) for a, b in zip(mine, mine[1:], strict=False)) / 2
     if not LOWEST_M < theirs < HIGHEST_M:
@@ -108,7 +108,7 @@ def retarget(recording: Recording, skeleton: Skeleton) -> Motion:
     local[:, 1:] = np.swapaxes(world[:, list(PARENT[1:])], -1, -2) @ world[:, 1:]
     ratio = leg_ratio(recording, table, skeleton)
     column = [recording.names.index(table.joints[f"{side}_hip"][0]) for side in ("left", "right")]
-    hips = ratio * recording.places[:, column].mean(1) @ raised.T
+    hips = ratio * recording.positions[:, column].mean(1) @ raised.T
     rest = skeleton.rest.double().numpy()
     to_hips = rest[[JOINT["left_hip"], JOINT["right_hip"]]].mean(0) - rest[0]
     trans = hips - local[:, 0] @ to_hips - rest[0]
