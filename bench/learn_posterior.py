@@ -14,8 +14,7 @@ from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
 from avatarlab.core.parallel import cores
 from avatarlab.fit.estimator.posterior import NAME, STAGE, Posterior
-from avatarlab.fit.train.crossvalidation import card_of, compared
-from avatarlab.fit.train.learning import learned
+from avatarlab.fit.train.crossvalidation import card_of, compared, learned
 from avatarlab.fit.train.run_fits import INPUTS, gather
 from avatarlab.learn import weights
 from avatarlab.synthetic import Participants

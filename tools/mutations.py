@@ -57,7 +57,7 @@ MUTATIONS = (
              "covariance - 0.9 * back @ gain @ covariance", "fit/estimator/test_posterior.py"),
     Mutation("interval's factor", "fit/estimator/posterior.py", "covariance * np.outer(wide, wide)",
              "covariance * np.outer(wide, wide) ** 0.5", "fit/estimator/test_posterior.py"),
-    Mutation("factor's learning", "fit/train/learning.py", "quantile(one if len(one) >= ENOUGH else off[seen])",
+    Mutation("factor's learning", "fit/train/crossvalidation.py", "quantile(one if len(one) >= ENOUGH else off[seen])",
              "0.9 * quantile(one if len(one) >= ENOUGH else off[seen])", "fit/train/test_learning.py"),
     Mutation("skinning", "body/skinning.py", "features = local[:, 1:] - torch.eye(3", "features = local[:, 1:] - 0 * torch.eye(3",
              "body/test_model.py"),

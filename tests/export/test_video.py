@@ -14,12 +14,13 @@ from avatarlab.export.filming import (
     camera_offset,
     film,
     portrayed,
+    read_video,
     skin_colors,
     steadied,
     write_film,
+    write_video,
 )
 from avatarlab.export.posed_clip import act
-from avatarlab.export.video import read_video, write_video
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor
 

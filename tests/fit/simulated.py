@@ -4,7 +4,7 @@ import numpy as np
 
 from avatarlab.fit.estimator.posterior import SEXES, TAPES, people
 from avatarlab.fit.estimator.readings import Readings
-from avatarlab.fit.train.learning import READ
+from avatarlab.fit.train.crossvalidation import READ
 from avatarlab.fit.train.records import FitRecord
 from avatarlab.measure import population
 from avatarlab.measure.definitions import FLEXED_M

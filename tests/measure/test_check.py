@@ -5,7 +5,7 @@ import torch
 from mannequin import Mannequin
 
 from avatarlab.core.errors import InputError
-from avatarlab.measure.check import check_closed, check_standing
+from avatarlab.measure.result import check_closed, check_standing
 
 
 def turned(vertices: torch.Tensor, degrees: float) -> torch.Tensor:

@@ -3,26 +3,98 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 
 import torch
 from torch import Tensor
 
-from avatarlab.body import Block, Body, Person, poses
+from avatarlab.body import Block, Body, MeasureUncertainty, Person, Uncertainty, poses
 from avatarlab.core.errors import InputError, number
 from avatarlab.core.parallel import one_thread
 from avatarlab.core.subject import ON_FAILURE, Subject
-from avatarlab.fit.estimator import shape, uncertainty
+from avatarlab.fit.estimator import shape
 from avatarlab.fit.estimator.map_estimate import REACHES_M, Found, search
+from avatarlab.fit.estimator.posterior import PLAIN_FACTOR
 from avatarlab.fit.estimator.posterior_update import Concluded, concluded, learned
+from avatarlab.fit.estimator.project_to_tapes import spreads_m, taped
 from avatarlab.fit.estimator.quality import Quality, judged
 from avatarlab.fit.estimator.readings import Readings
+from avatarlab.fit.estimator.visibility import hidden_in
 from avatarlab.fit.regressor.predict import Guess
+from avatarlab.measure import MEASURES
+from avatarlab.measure.result import EXACT_CM, STATURE_GIVEN
 from avatarlab.photo import Observation
 from avatarlab.photo.tone import Tone, tone
 from avatarlab.render import Camera
+
+POPULATION, WEIGHT = "population", "weight given"
+AVERAGE = "no body fits the photos; this would be the population's average"
+
+
+def of_fit(found: Found, end: Concluded, quality: Quality, weight_kg: float | None) -> Uncertainty:
+    """The report's intervals and reasons, and what each measure rests on."""
+    observations = [aim.observation for aim in found.targets]
+    evidence = rests_on(observations, quality.unseen, found.clothed, weight_kg is not None)
+    value = {name: 100 * (m + end.body.off_m[name]) for name, m in end.estimate.value_m.items()}
+    return Uncertainty(
+        {
+            name: MeasureUncertainty(
+                _holding(quality.interval_cm[name], value[name]), quality.tape_sd_cm[name], evidence[name],
+                quality.withheld.get(name),
+            )
+            for name in MEASURES
+        },
+        calibrated=quality.calibrated,
+    )  # fmt: skip
+
+
+def _holding(ends: tuple[float, float], value_cm: float) -> tuple[float, float]:
+    """The interval, reaching to the body's own tape where the body could not be nudged into it."""
+    low, high = ends
+    if low - EXACT_CM / 2 <= value_cm <= high + EXACT_CM / 2:
+        return low, high
+    return min(low, round(value_cm, 2)), max(high, round(value_cm, 2))
+
+
+def of_average(body: Body, betas: Tensor, covariance: Tensor, stature_m: float) -> Uncertainty:
+    """Of a population's mean with betas (S,) and covariance (S, S), given stature: nothing else of it is the person's."""
+    table = taped(body, betas)
+    cm, sd_cm = 100 * table.value, 100 * spreads_m(table.slope, covariance)
+    measures = {
+        name: MeasureUncertainty(
+            (round(x - PLAIN_FACTOR * sd, 2), round(x + PLAIN_FACTOR * sd, 2)), round(sd, 3),
+            (STATURE_GIVEN, POPULATION), AVERAGE,
+        )
+        for name, x, sd in zip(MEASURES, cm.tolist(), sd_cm.tolist(), strict=True)
+    }  # fmt: skip
+    exact = round(100 * stature_m, 2)
+    return Uncertainty(measures | {"stature": MeasureUncertainty((exact, exact), 0.0, (STATURE_GIVEN,))})
+
+
+def rests_on(
+    observations: Sequence[Observation], unseen: Collection[str], clothed: Mapping[str, str], weighed: bool
+) -> dict[str, tuple[str, ...]]:
+    """Measure -> its evidence: the outlines that show it, then the facts that were given, last the population.
+
+    What no photo shows, or so little of that it stays as unsure as before, rests on no outline; its estimate follows from
+    the rest of the body and the population. ``clothed``: what loose clothes cover, whose outline is the clothes'.
+    """
+    given = (STATURE_GIVEN, WEIGHT) if weighed else (STATURE_GIVEN,)
+    return {
+        name: (STATURE_GIVEN,) if name == "stature" else (*_outlines(name, observations, unseen, clothed), *given, POPULATION)
+        for name in MEASURES
+    }  # fmt: skip
+
+
+def _outlines(name: str, observations, unseen, clothed) -> tuple[str, ...]:
+    views = dict.fromkeys(
+        "side" if one.view == "side" else "front" for one in observations if name not in hidden_in(one)
+    )
+    over = " over clothes" if name in clothed else ""
+    return () if name in unseen else tuple(f"{view} outline{over}" for view in views)
+
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +209,7 @@ def placeholder(body: Body, subject: Subject) -> Person:
     return Person(
         {"body": _body_block(body, betas, covariance)}, subject.stature_m, placeholder=True, sex=subject.sex,
         state={"pose": poses.standing(), "transl": torch.zeros(3)},
-        uncertainty=uncertainty.of_average(body, betas, covariance, subject.stature_m),
+        uncertainty=of_average(body, betas, covariance, subject.stature_m),
         provenance={"made_by": "avatarlab.fit.placeholder"},
     )  # fmt: skip
 
@@ -186,6 +258,6 @@ def _result(found: Found, end: Concluded, subject: Subject) -> FitResult:
     quality = replace(judged(found, end), skin=skin)
     person = Person(
         blocks, subject.stature_m, kept | {"transl": torch.zeros(3)}, subject.sex, subject.weight_kg,
-        uncertainty=uncertainty.of_fit(found, end, quality, subject.weight_kg), provenance={"made_by": "avatarlab.fit"},
+        uncertainty=of_fit(found, end, quality, subject.weight_kg), provenance={"made_by": "avatarlab.fit"},
     )  # fmt: skip
     return FitResult(person, quality, found.cameras, tuple(view.pose for view in found.state.views), end.readings)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from avatarlab.fit.estimator.clothing import FEWEST, LOOSE_M, Region, clothed, regions
-from avatarlab.fit.estimator.map_estimate import search
+from avatarlab.fit.estimator.map_estimate import FEWEST, LOOSE_M, Region, clothed, regions, search
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from simulated import reading, records
 from avatarlab.core.errors import InputError
 from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator.posterior import SEXES, TAPES, Optics, Posterior, flexed, join, people, plain
-from avatarlab.fit.train.learning import READ
+from avatarlab.fit.train.crossvalidation import READ
 from avatarlab.measure import MEASURES, population
 
 CARD = {"data": "made up", "parameters": {}, "commit": "", "metrics": {}, "licence": "none"}
@@ -163,7 +163,7 @@ def test_plain_readings_give_the_mesh_and_the_laplace_spread():
 
 
 def test_float16_costs_less_than_a_fifth_of_a_millimetre(tmp_path):
-    from avatarlab.fit.train.learning import learned
+    from avatarlab.fit.train.crossvalidation import learned
 
     made = learned(records("train", 30, 1) + records("calibration", 15, 2), CARD)
     made.save(tmp_path / "posterior.safetensors")

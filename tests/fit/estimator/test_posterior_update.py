@@ -13,7 +13,7 @@ from avatarlab.fit.estimator.map_estimate import search
 from avatarlab.fit.estimator.posterior import TAPES
 from avatarlab.fit.estimator.posterior_update import concluded, learned
 from avatarlab.fit.estimator.project_to_tapes import taped
-from avatarlab.fit.train.learning import learned as taught
+from avatarlab.fit.train.crossvalidation import learned as taught
 from avatarlab.learn import weights
 from avatarlab.measure import MEASURES, measure, tapes
 

@@ -8,9 +8,8 @@ import skimage.data
 from avatarlab.body import Person
 from avatarlab.core.errors import InputError
 from avatarlab.core.subject import Subject
-from avatarlab.fit import fit, placeholder
-from avatarlab.fit.estimator import uncertainty
-from avatarlab.fit.estimator.uncertainty import AVERAGE, rests_on
+from avatarlab.fit import fit, fitting, placeholder
+from avatarlab.fit.fitting import AVERAGE, rests_on
 from avatarlab.measure import DEFINITIONS, MEASURES, measure
 from avatarlab.photo import Finding, Photo, observe
 
@@ -89,6 +88,6 @@ def test_of_a_placeholder_only_the_stature_is_known(body):
 
 
 def test_an_interval_reaches_to_the_body_that_is_shipped():
-    assert uncertainty._holding((70.0, 80.0), 75.0) == (70.0, 80.0)
-    assert uncertainty._holding((70.0, 70.0), 70.004) == (70.0, 70.0), "rounding leaves what is exact exact"
-    assert uncertainty._holding((70.0, 80.0), 80.1234) == (70.0, 80.12)
+    assert fitting._holding((70.0, 80.0), 75.0) == (70.0, 80.0)
+    assert fitting._holding((70.0, 70.0), 70.004) == (70.0, 70.0), "rounding leaves what is exact exact"
+    assert fitting._holding((70.0, 80.0), 80.1234) == (70.0, 80.12)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, PERSON_PX, ROWS
-from avatarlab.fit.regressor.levels import BETWEEN, LEVELS, PROFILES, by_row, levels, profiles, sampled
+from avatarlab.fit.regressor.model import BETWEEN, LEVELS, PROFILES, by_row, levels, profiles, sampled
 from avatarlab.photo import skeleton
 
 

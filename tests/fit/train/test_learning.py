@@ -8,7 +8,7 @@ from simulated import OFFSET, SHRUNK, records
 
 from avatarlab.core.errors import InputError
 from avatarlab.fit.estimator.posterior import SEXES, TAPES, people
-from avatarlab.fit.train.learning import (
+from avatarlab.fit.train.crossvalidation import (
     EVERYTHING,
     READ,
     STRENGTHS,

@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from avatarlab.core.errors import InputError
-from avatarlab.motion.data.cleaning import (  # fmt: skip
+from avatarlab.motion.data.cleaning import (
     FASTEST_M_S,
     LIMITS,
     MARGIN_S,

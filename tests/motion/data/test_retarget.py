@@ -10,7 +10,7 @@ from avatarlab import DATA
 from avatarlab.core.errors import InputError
 from avatarlab.motion.data.agreement import limb_angles
 from avatarlab.motion.data.recordings import takes_in, unpack
-from avatarlab.motion.data.retarget.retarget import (  # fmt: skip
+from avatarlab.motion.data.retarget.retarget import (
     LIMBS,
     halfway,
     leg_ratio,

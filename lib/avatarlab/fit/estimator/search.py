@@ -12,15 +12,15 @@ from avatarlab.body import Body, poses
 from avatarlab.body.jacobians import Posture
 from avatarlab.fit.estimator import contours, residuals, silhouette_widths, silhouettes
 from avatarlab.fit.estimator.contours import Drawn
-from avatarlab.fit.estimator.observation_model import instruments
 from avatarlab.fit.estimator.residuals import DOUBLE, Normal
 from avatarlab.fit.estimator.shape import ShapePrior, to_stature
 from avatarlab.fit.estimator.solve import constrained_step
-from avatarlab.fit.estimator.state import (  # fmt: skip
+from avatarlab.fit.estimator.state import (
     PER_VIEW,
     State,
     ViewState,
     imaged,
+    instruments,
     keypoint_moves,
     placed,
     start_view,
