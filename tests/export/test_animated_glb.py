@@ -13,7 +13,7 @@ from avatarlab.body.layout import ARKIT_NAMES, JOINT
 from avatarlab.export import whole_body
 from avatarlab.export.animated_glb import smooth_quaternions, write_animated_glb
 from avatarlab.export.glb_reader import Glb
-from avatarlab.export.posed_clip import act
+from avatarlab.export.posed_clip import pose_clip
 from avatarlab.motion.clip import Clip
 
 QUARTER = np.pi / 2
@@ -108,7 +108,7 @@ def squat():
 def test_the_bodys_own_posing_is_reproduced(npm, open_body, open_lod, woman, squat, tmp_path):
     path = tmp_path / "a.glb"
     said = write_animated_glb(path, open_body, woman, squat, lod=open_lod)
-    glb, acted = Glb(path), act(open_body, woman, squat)
+    glb, acted = Glb(path), pose_clip(open_body, woman, squat)
     for frame in (0, 33, 60):
         positions = np.stack([glb.world({}, frame)[j][:3, 3] for j in glb.gltf.skins[0].joints])
         assert np.abs(positions - acted.joints(open_body)[frame].numpy()).max() < 1e-4
@@ -123,17 +123,17 @@ def test_soles_keep_their_height_on_another_body(open_body, woman):
     rest = open_body()
     hips = rest.joints[0].numpy()
     above = float(rest.joints[0, 1] - rest.vertices[: open_body.skin_count, 1].min())
-    acted = act(open_body, woman, clip(trans=np.linspace([0, 0, above], [0, -1.0, above], 61) - hips))
+    acted = pose_clip(open_body, woman, clip(trans=np.linspace([0, 0, above], [0, -1.0, above], 61) - hips))
     assert float(acted.vertices(open_body, 0)[: open_body.skin_count, 1].min()) == pytest.approx(0, abs=1e-4)
     assert 0.8 < float(acted.pelvis[-1, 2] - acted.pelvis[0, 2]) < 0.98
 
 
 def test_clip_without_betas_is_of_the_mean_body(open_body, woman, squat):
     bare = Clip.of(squat.motion)
-    assert torch.equal(act(open_body, woman, bare).pelvis, act(open_body, woman, squat).pelvis)
+    assert torch.equal(pose_clip(open_body, woman, bare).pelvis, pose_clip(open_body, woman, squat).pelvis)
 
 
 def test_pictures_take_fewer_frames(open_body, woman, squat):
-    acted = act(open_body, woman, squat)
+    acted = pose_clip(open_body, woman, squat)
     fewer = acted.sampled(30)
     assert len(fewer) == 31 and torch.equal(fewer.pelvis, acted.pelvis[::2]) and fewer.rate == 30

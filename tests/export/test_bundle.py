@@ -26,7 +26,7 @@ def made(models, person, tmp_path_factory):
     """The bundle of a rendered person's front photo, where it lies, and what was told."""
     place, told = tmp_path_factory.mktemp("avatar"), []
     photos = {"front": person.shots["front"].photo}
-    wishes = bundle.Wishes(turning=True)
+    wishes = bundle.ExportOptions(turning=True)
     found = bundle.make(place, "ida <b>", photos, person.subject, models, wishes, lambda *step: told.append(step))
     return found, place, told
 
@@ -51,7 +51,7 @@ def test_a_still_report_has_no_script_and_a_turning_one_asks_nobody(made, models
     text = (place / "report.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text and "connect-src" not in text
     assert "<h2>The avatar" in text and "ida &lt;b&gt;" in text and "ida <b>" not in text
-    bundle._report(tmp_path, "ida", found.person, models, bundle.Wishes(definitions=()))
+    bundle._report(tmp_path, "ida", found.person, models, bundle.ExportOptions(definitions=()))
     still = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in still and "script-src" not in still and "The avatar" not in still
 

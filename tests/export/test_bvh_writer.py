@@ -8,7 +8,7 @@ from dance import clip
 from tube import ELBOW_X, LENGTH, person
 
 from avatarlab.export.bvh import angles_zxy, write_bvh
-from avatarlab.export.posed_clip import act
+from avatarlab.export.posed_clip import pose_clip
 from avatarlab.motion.formats import bvh
 from avatarlab.motion.formats.euler import euler
 
@@ -57,7 +57,7 @@ def test_reader_finds_the_bodys_joints(open_body, woman, tmp_path):
     rotations = {name: rng.uniform(-1.5, 1.5, 3) for name in (*names, "left_index2", "jaw")}
     moves = clip(trans=np.linspace([0, 0, 1], [3, -2, 1], 61), **rotations)
     said = write_bvh(tmp_path / "a.bvh", open_body, woman, moves)
-    found, acted = positions(tmp_path / "a.bvh"), act(open_body, woman, moves)
+    found, acted = positions(tmp_path / "a.bvh"), pose_clip(open_body, woman, moves)
     truth = dict(zip(open_body.joint_names, acted.joints(open_body).double().numpy().swapaxes(0, 1), strict=True))
     shared = [name for name in found if not name.endswith("_end")]
     assert said["joints"] == len(shared) == 22 + 3, "index1 is there because index2 turns"

@@ -13,14 +13,14 @@ from avatarlab.export.filming import (
     _view,
     camera_offset,
     film,
-    portrayed,
     read_video,
+    render_frame,
     skin_colors,
-    steadied,
+    smooth_path,
     write_film,
     write_video,
 )
-from avatarlab.export.posed_clip import act
+from avatarlab.export.posed_clip import pose_clip
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor
 
@@ -90,7 +90,7 @@ def test_camera_stands_in_front_turned_to_the_bodys_left():
 
 def test_path_of_the_camera():
     way = torch.linspace(0, 2, 121)[:, None] * torch.tensor([1.0, 0.1, 0.0])
-    smooth, still = steadied(way, 60), steadied(way, 0)
+    smooth, still = smooth_path(way, 60), smooth_path(way, 0)
     assert smooth[60].tolist() == pytest.approx([1, 0.1, 0], abs=1e-4) and np.ptp(smooth[:, 1].numpy()) == 0
     assert still.unique(dim=0).tolist() == [pytest.approx([1, 0.1, 0])]
 
@@ -102,7 +102,7 @@ def test_window_around_the_body_is_the_same_picture(tube):
     camera = Camera.look_at((0.4, 0.6, 1.6), (0.3, 0.2, 0), fov_deg=40, width=96, height=64)
     faces = torch.as_tensor(lod.faces)
     whole = as_uint8(shade(vertices, faces, camera, colors, floor(camera, vertices, faces)))
-    off = np.abs(portrayed(vertices, lod, camera, colors).astype(int) - whole)
+    off = np.abs(render_frame(vertices, lod, camera, colors).astype(int) - whole)
     assert off.max() <= 1 and whole.std() > 10
 
 
@@ -113,7 +113,7 @@ def test_floor_hides_what_is_below_it(tube):
     tall = []
     for lift in (0.05, 0.0, -0.2):
         vertices = tube.template[: tube.skin_count] + torch.tensor([0, lift, 0])
-        picture = portrayed(vertices, lod, camera, torch.tensor([0.9, 0.1, 0.1]))
+        picture = render_frame(vertices, lod, camera, torch.tensor([0.9, 0.1, 0.1]))
         tall.append((picture[..., 0].astype(int) - picture[..., 1] > 40)[:, 48].sum())
     assert tall[0] > tall[1] > 0.4 * tall[0] and tall[2] == 0
 
@@ -134,7 +134,7 @@ def test_film_has_a_panel_for_each_motion(open_body, open_lod, woman, walk, tmp_
 
 @pytest.mark.parametrize("follow", [True, False])
 def test_body_stays_in_the_picture_and_the_floor_tells_its_way(open_body, open_lod, woman, walk, follow):
-    acted = act(open_body, woman, walk).sampled(1)
+    acted = pose_clip(open_body, woman, walk).sampled(1)
     shot = FilmShot(width=96, height=128, follow=follow, supersample=1)
     pictures = list(film(open_body, woman, {"": acted}, shot, open_lod))
     assert len(pictures) == 4

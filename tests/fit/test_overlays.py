@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from avatarlab.fit.overlays import overlaid, row_table
+from avatarlab.fit.overlays import overlay_body, row_table
 from avatarlab.measure import MEASURES, population
 from avatarlab.measure.definitions import FLEXED_M
 from avatarlab.synthetic.rendered import measured_cm, rendered_person, sample
@@ -11,7 +11,9 @@ from avatarlab.synthetic.rendered import measured_cm, rendered_person, sample
 
 def test_overlay_is_drawn_over_the_person(body, person, observed, fitted):
     rgb = person.shots["front"].photo.rgb
-    found = overlaid(rgb, observed["front"].mask, body, fitted.person.betas(), fitted.poses[0], fitted.cameras[0])
+    found = overlay_body(
+        rgb, observed["front"].mask, body, fitted.person.betas(), fitted.poses[0], fitted.cameras[0]
+    )
     assert found.dtype == np.uint8 and max(found.shape) == 900
 
 

@@ -29,7 +29,7 @@ def lines(axes):
 
 
 def test_pictures_by_view(body, whole):
-    for pictures in (plots.observed(whole.look), plots.overlays(body, whole)):
+    for pictures in (plots.plot_observations(whole.look), plots.overlays(body, whole)):
         assert [*pictures] == ["front", "side"]
         assert all(one.dtype == np.uint8 and one.ndim == 3 for one in pictures.values())
 
@@ -56,7 +56,7 @@ def test_nobody_s_widths_are_an_empty_figure(body, person):
 def test_spreads_tell_read_guessed_and_withheld_apart(whole):
     quality = replace(whole.result.quality, unseen=("calf", "ankle"), withheld={"ankle": "cut off", "hip": "coat"})
     known = FittedPerson(whole.subject, whole.look, replace(whole.result, quality=quality))
-    axes = plots.spreads({"": known}).axes[0]
+    axes = plots.plot_std({"": known}).axes[0]
     drawn, names = lines(axes), [label.get_text() for label in axes.get_yticklabels()]
 
     def named(label):

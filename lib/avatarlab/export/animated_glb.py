@@ -14,9 +14,9 @@ import roma
 import torch
 
 from avatarlab.export.container import Pack
-from avatarlab.export.glb import dressed, provenance, written
+from avatarlab.export.glb import provenance, with_materials, write_buffer
 from avatarlab.export.lod import Lod, reduce_body
-from avatarlab.export.posed_clip import Acted, act
+from avatarlab.export.posed_clip import PosedClip, pose_clip
 from avatarlab.export.rig import rig_for
 from avatarlab.motion.clip import Clip
 
@@ -43,19 +43,19 @@ def write_animated_glb(
     ``vertices``, ``frames`` and ``channels``. ``lod``, ``measurements``, ``skin_srgb`` as in ``write_glb``.
     """
     lod = reduce_body(body) if lod is None else lod
-    acted = act(body, person, clip.resampled(RATE))
+    acted = pose_clip(body, person, clip.resampled(RATE))
     chosen = np.unique(np.linspace(0, len(acted) - 1, SAMPLES).round().astype(int))
     poses = roma.rotmat_to_rotvec(acted.rotations[chosen].double()).float()
     rig, pack = rig_for(body, person, lod, poses, acted.expression[0].numpy()), Pack()
-    document = dressed(body, person, rig, lod, pack, skin_srgb)
+    document = with_materials(body, person, rig, lod, pack, skin_srgb)
     document["nodes"][1]["translation"] = [float(str(x)) for x in acted.pelvis[0].numpy()]
     document["animations"] = [animation(pack, acted, name)]
     document["asset"]["extras"] = provenance(body, person, {"name": f"first frame of {name}"}, measurements)
-    facts = written(path, document, pack, lod)
+    facts = write_buffer(path, document, pack, lod)
     return facts | {"frames": len(acted), "channels": len(document["animations"][0]["channels"])}
 
 
-def animation(pack: Pack, acted: Acted, name: str) -> dict:
+def animation(pack: Pack, acted: PosedClip, name: str) -> dict:
     """The glTF animation of a body whose mesh is node 0 and whose joints are nodes 1 on; one clock for all channels."""
     tracks = _tracks(acted)
     seconds = pack.dense((np.arange(len(acted)) / acted.rate).astype(np.float32), bounds=True)
@@ -66,7 +66,7 @@ def animation(pack: Pack, acted: Acted, name: str) -> dict:
     return {"name": name, "samplers": samplers, "channels": channels}
 
 
-def _tracks(acted: Acted) -> list[tuple[int, str, np.ndarray]]:
+def _tracks(acted: PosedClip) -> list[tuple[int, str, np.ndarray]]:
     """(node, path, float32 values) of all that moves, and of the root's place even where it does not: glTF knows no
     animation without a channel."""
     turning = np.flatnonzero(acted.turning)

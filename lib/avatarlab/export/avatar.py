@@ -90,7 +90,7 @@ def _make(told: Case, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".avatar-", dir=out.parent))
     try:
-        wishes = bundle.Wishes(turning=True)
+        wishes = bundle.ExportOptions(turning=True)
         bundle.make(work, told.name, told.photos, told.subject, bundle.Models.load(), wishes, _progress())
         work.chmod(0o755)
         publish({work: out})

@@ -50,7 +50,7 @@ class Models:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ExportOptions:
     """How the avatar shall be: whose tapes, what a viewer shows first, what becomes of photos that no body fits.
 
     ``report``: also report.html, in which the avatar turns in 3D (and scripts run) with ``turning``.
@@ -81,7 +81,7 @@ def make(
     photos: Mapping[str, Photo | Path],
     subject: Subject,
     models: Models,
-    wishes: Wishes = Wishes(),
+    wishes: ExportOptions = ExportOptions(),
     tell: Tell = lambda stage, share: None,
 ) -> Bundle:
     """Make the avatar of the person on photos by view (front, side) in the folder ``place``; equal input, equal bytes.
@@ -124,7 +124,9 @@ class _Clock:
         self.seconds[name] = round(time.perf_counter() - begin, 3)
 
 
-def _export(place: Path, person: FittedPerson, models: Models, wishes: Wishes) -> tuple[list[str], list[str]]:
+def _export(
+    place: Path, person: FittedPerson, models: Models, wishes: ExportOptions
+) -> tuple[list[str], list[str]]:
     """Write the GLB, and the compressed one where gltfpack is; return names and warnings."""
     name = "avatar_placeholder" if person.result.quality.placeholder else "avatar"
     path, small = place / f"{name}.glb", place / f"{name}.meshopt.glb"
@@ -139,11 +141,11 @@ def _export(place: Path, person: FittedPerson, models: Models, wishes: Wishes) -
     return [path.name, small.name], []
 
 
-def _pose(wishes: Wishes) -> dict:
+def _pose(wishes: ExportOptions) -> dict:
     return {"display_pose": wishes.display_pose, "arm_down_deg": wishes.arm_down_deg}
 
 
-def _report(place: Path, title: str, person: FittedPerson, models: Models, wishes: Wishes) -> str:
+def _report(place: Path, title: str, person: FittedPerson, models: Models, wishes: ExportOptions) -> str:
     """Write the page about what lies in ``place``; return its name."""
     names = [results.measurements_name(number, one) for number, one in enumerate(wishes.definitions)]
     measured = [Measurements.load(place / name) for name in names]
@@ -153,7 +155,7 @@ def _report(place: Path, title: str, person: FittedPerson, models: Models, wishe
     return REPORT
 
 
-def turning(person: FittedPerson, models: Models, wishes: Wishes = Wishes()) -> str:
+def turning(person: FittedPerson, models: Models, wishes: ExportOptions = ExportOptions()) -> str:
     """The avatar as a frame of HTML in which it turns: the level of detail, pose and colours of the GLB."""
     fitted, lod = person.result.person, models.lod
     vertices = displayed_vertices(models.body, fitted, **_pose(wishes))[lod.keep]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from avatarlab.core.files import whole
-from avatarlab.export.posed_clip import Acted, act
+from avatarlab.export.posed_clip import PosedClip, pose_clip
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.skeleton import COUNT
 
@@ -30,7 +30,7 @@ def write_bvh(path: str | Path, body, person, clip: Clip) -> dict[str, int]:
 
     The 22 joints of the body are always there; fingers, jaw and eyes only where they are turned.
     """
-    acted = act(body, person, clip)
+    acted = pose_clip(body, person, clip)
     kept = _kept(acted, np.asarray(body.parents))
     lines = ["HIERARCHY", *_hierarchy(body, acted, kept), "MOTION"]
     lines += [f"Frames: {len(acted)}", f"Frame Time: {1 / acted.rate:.8f}", *_frames(acted, kept)]
@@ -63,7 +63,7 @@ def angles_zxy(rotations: np.ndarray) -> np.ndarray:
     return plain
 
 
-def _kept(acted: Acted, parents: np.ndarray) -> list[int]:
+def _kept(acted: PosedClip, parents: np.ndarray) -> list[int]:
     """The joints in the file, each parent right before its first child, as the text has them."""
     turned = (acted.rotations - torch.eye(3)).abs().amax((0, 2, 3)).numpy() > 1e-6
     expected = turned | (np.arange(len(parents)) < COUNT)
@@ -77,7 +77,7 @@ def _kept(acted: Acted, parents: np.ndarray) -> list[int]:
     return below(0)
 
 
-def _hierarchy(body, acted: Acted, kept: list[int]) -> list[str]:
+def _hierarchy(body, acted: PosedClip, kept: list[int]) -> list[str]:
     """The lines from ROOT to the last brace."""
     parents, rest, names = np.asarray(body.parents), acted.rest.double().numpy(), body.joint_names
     ends = _ends(body, acted)
@@ -108,7 +108,7 @@ def _indented(lines: list[str]) -> list[str]:
     return done
 
 
-def _ends(body, acted: Acted) -> np.ndarray:
+def _ends(body, acted: PosedClip) -> np.ndarray:
     """From each joint to the end of its bone at rest (55, 3) m, for those without children in the file."""
     rest = acted.rest.double().numpy()
     parents = np.asarray(body.parents)
@@ -123,7 +123,7 @@ def _ends(body, acted: Acted) -> np.ndarray:
     return ends
 
 
-def _frames(acted: Acted, kept: list[int]) -> list[str]:
+def _frames(acted: PosedClip, kept: list[int]) -> list[str]:
     """One line a frame: the root's place in cm, then three angles a joint in degrees."""
     angles = np.degrees(angles_zxy(acted.rotations[:, kept].double().numpy()))
     rows = np.concatenate([CM * acted.pelvis.double().numpy(), angles.reshape(len(angles), -1)], 1)

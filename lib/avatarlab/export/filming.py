@@ -17,7 +17,7 @@ from avatarlab.core.files import whole
 from avatarlab.core.shapes import expect
 from avatarlab.export import materials
 from avatarlab.export.lod import Lod, reduce_body
-from avatarlab.export.posed_clip import Acted, act
+from avatarlab.export.posed_clip import PosedClip, pose_clip
 from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.floor import floor
 from avatarlab.render.picture import INK, to_srgb
@@ -120,16 +120,16 @@ def write_film(path: str | Path, body, person, clips, rate: float = RATE, shot: 
     Clips of unequal length stop with the shortest. ``rate`` up to the clips' own is taken from their nearest frames.
     """
     clips = clips if isinstance(clips, Mapping) else {"": clips}
-    acts = {name: act(body, person, clip).sampled(rate) for name, clip in clips.items()}
+    acts = {name: pose_clip(body, person, clip).sampled(rate) for name, clip in clips.items()}
     return write_video(path, film(body, person, acts, shot or FilmShot(), lod or reduce_body(body)), rate)
 
 
-def film(body, person, acts: Mapping[str, Acted], shot: FilmShot, lod: Lod) -> Iterator[np.ndarray]:
+def film(body, person, acts: Mapping[str, PosedClip], shot: FilmShot, lod: Lod) -> Iterator[np.ndarray]:
     """Yield one picture (H, W x panels, 3) uint8 a frame: a panel for each name, the same camera in all."""
     lead = next(iter(acts.values()))
     frames = min(map(len, acts.values()))
     joints = {name: acted.joints(body)[:frames] for name, acted in acts.items()}
-    path = steadied(lead.pelvis[:frames], lead.rate if shot.follow else 0)
+    path = smooth_path(lead.pelvis[:frames], lead.rate if shot.follow else 0)
     points = torch.cat([positions - path[:, None] for positions in joints.values()]).flatten(0, 1)
     middle = (points.amin(0) + points.amax(0)) / 2 * torch.tensor([0.0, 1.0, 0.0])
     path, points = path + middle, points - middle
@@ -138,13 +138,13 @@ def film(body, person, acts: Mapping[str, Acted], shot: FilmShot, lod: Lod) -> I
     for t in range(frames):
         camera = Camera.look_at(path[t] + eye, path[t], fov_deg=FOV_DEG, width=shot.width, height=shot.height)
         panels = [
-            labelled(portrayed(acted.vertices(body, t, lod.keep), lod, camera, colors, shot.supersample), name)
+            labelled(render_frame(acted.vertices(body, t, lod.keep), lod, camera, colors, shot.supersample), name)
             for name, acted in acts.items()
         ]
         yield np.concatenate(panels, 1)
 
 
-def steadied(pelvis: Tensor, rate: float) -> Tensor:
+def smooth_path(pelvis: Tensor, rate: float) -> Tensor:
     """Pelvis positions (T, 3) m -> (T, 3) m where a camera looks: their smooth way at their mean height.
 
     At ``rate`` 0 the camera stands still and looks at the middle of their way.
@@ -167,7 +167,7 @@ def camera_offset(points: Tensor, view: Tensor, shot: FilmShot) -> Tensor:
     return view * round(float((torch.maximum(across, along) + points @ view).max()), STEADY)
 
 
-def portrayed(vertices: Tensor, lod: Lod, camera: Camera, colors: Tensor, supersample: int = 2) -> np.ndarray:
+def render_frame(vertices: Tensor, lod: Lod, camera: Camera, colors: Tensor, supersample: int = 2) -> np.ndarray:
     """Picture (H, W, 3) uint8 of one body (K, 3) m on its floor, which hides what is below it.
 
     Only the window around the body is shaded.

@@ -37,13 +37,13 @@ def write_glb(
     """
     lod = reduce_body(body) if lod is None else lod
     rig, pack = make_rig(body, person, lod, display_pose, arm_down_deg), Pack()
-    document = dressed(body, person, rig, lod, pack, skin_srgb)
+    document = with_materials(body, person, rig, lod, pack, skin_srgb)
     pose = {"name": display_pose, **({"arm_down_deg": float(arm_down_deg)} if display_pose == "apose" else {})}
     document["asset"]["extras"] = provenance(body, person, pose, measurements)
-    return written(path, document, pack, lod)
+    return write_buffer(path, document, pack, lod)
 
 
-def dressed(body, person, rig: Rig, lod: Lod, pack: Pack, skin_srgb=None) -> dict:
+def with_materials(body, person, rig: Rig, lod: Lod, pack: Pack, skin_srgb=None) -> dict:
     """The glTF document of a rigged body in its materials; node 0 draws it, its joints follow in file order."""
     painted = materials.eye_faces(body, lod) | materials.tongue_faces(body, lod)
     primitives = [_primitive(pack, rig, lod, ~painted, 0)]
@@ -55,7 +55,7 @@ def dressed(body, person, rig: Rig, lod: Lod, pack: Pack, skin_srgb=None) -> dic
     return document | (_blank_texture(pack) if lod.has_uv else {})
 
 
-def written(path: str | Path, document: dict, pack: Pack, lod: Lod) -> dict[str, int]:
+def write_buffer(path: str | Path, document: dict, pack: Pack, lod: Lod) -> dict[str, int]:
     """Write the file and say its ``bytes``, ``triangles`` and ``vertices``."""
     size = container.write(path, document, pack)
     primitives = document["meshes"][0]["primitives"]

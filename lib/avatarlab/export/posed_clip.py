@@ -1,4 +1,4 @@
-"""``Acted``: a Clip on the body of one person, turned from the z-up world of motion to the y-up one of files and pictures.
+"""``PosedClip``: a Clip on the body of one person, turned from the z-up world of motion to the y-up one of files and pictures.
 
 What every moving export starts from, so that GLB, BVH and video show the same.
 """
@@ -19,7 +19,7 @@ STILL_RAD = 1e-5
 
 
 @dataclass(frozen=True)
-class Acted:
+class PosedClip:
     """T frames at ``rate`` Hz, y up: local rotations (T, 55, 3, 3), the root's in the world; pelvis positions (T, 3) m.
 
     betas (B,); rest (55, 3) m joints of the person at rest; expression (T, E) strengths of the body's facial actions.
@@ -41,12 +41,12 @@ class Acted:
         apart = roma.rotmat_geodesic_distance(self.rotations, self.rotations[:1].expand_as(self.rotations))
         return (apart > STILL_RAD).any(0).numpy()
 
-    def sampled(self, rate: float) -> "Acted":
+    def sampled(self, rate: float) -> "PosedClip":
         """Every frame nearest to the ticks of a lower ``rate``, for pictures; the last tick stays inside."""
         count = int((len(self) - 1) * rate / self.rate + 1e-6) + 1
         chosen = torch.arange(count).mul(self.rate / rate).round().long().clamp_max(len(self) - 1)
         parts = self.rotations[chosen], self.pelvis[chosen], self.betas, self.rest, self.expression[chosen]
-        return Acted(*parts, float(rate))
+        return PosedClip(*parts, float(rate))
 
     @torch.no_grad()
     def vertices(self, body, frame: int, chosen=None) -> Tensor:
@@ -61,7 +61,7 @@ class Acted:
         return body.joints_only(betas=self.betas, rotations=self.rotations, transl=self.pelvis - self.rest[0])
 
 
-def act(body, person, clip: Clip) -> Acted:
+def pose_clip(body, person, clip: Clip) -> PosedClip:
     """Put ``clip`` on ``person``, who may be larger or smaller than who moved: hips and ways grow with the legs.
 
     The ratio is that of the hips' heights above the soles at rest, so feet that stood on the floor still do.
@@ -76,7 +76,7 @@ def act(body, person, clip: Clip) -> Acted:
     positions = torch.tensor(clip.trans).double() + others.joints[0].double()
     pelvis = (grown * (positions @ lay.mT)).float()
     expression = _expression(body, torch.tensor(clip.expression))
-    return Acted(rotations, pelvis, betas, rest.joints, expression, clip.mocap_frame_rate)
+    return PosedClip(rotations, pelvis, betas, rest.joints, expression, clip.mocap_frame_rate)
 
 
 @dataclass(frozen=True)

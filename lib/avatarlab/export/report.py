@@ -68,7 +68,7 @@ def _avatar(turning: str | None) -> Iterable[str]:
 
 
 def _photos(person: FittedPerson) -> str:
-    pictures = plots.observed(person.look)
+    pictures = plots.plot_observations(person.look)
     words = "The person's outline, its parts and keypoints, and in words what is missing."
     return _section("What the photos show", f"<p>{words}</p>{_row(pictures)}") if pictures else ""
 
@@ -121,7 +121,7 @@ def _open(person: FittedPerson) -> str:
         "the photos show little of is guessed, and stays nearly as wide as in the population of that stature; what they "
         "cannot know is withheld."
     )
-    drawn = _figure(plots.spreads({"": person}), "spread of each measure")
+    drawn = _figure(plots.plot_std({"": person}), "spread of each measure")
     return _section("What the photos leave open", f"<p>{words}</p>{drawn}")
 
 

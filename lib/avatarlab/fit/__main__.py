@@ -21,7 +21,7 @@ from avatarlab.body.model import find
 from avatarlab.core.errors import InputError, number
 from avatarlab.fit.batch.cluster import AUTO
 from avatarlab.fit.batch.contact_sheet import write_results, write_sheet
-from avatarlab.fit.batch.folder import FolderSettings, Status, fates
+from avatarlab.fit.batch.folder import FolderSettings, Status, statuses
 from avatarlab.fit.batch.people_csv import entries
 from avatarlab.fit.cases import FACTS
 from avatarlab.fit.external import KINDS
@@ -103,7 +103,7 @@ def _fitted(given: argparse.Namespace) -> list[Status]:
         str(find(given.body).resolve()), given.definition, weights=given.weights, regressor=given.regressor
     )
     people = []
-    for fate in fates(given.folder, out, settings, facts, given.workers, given.cluster):
+    for fate in statuses(given.folder, out, settings, facts, given.workers, given.cluster):
         people.append(fate)
         left = f", {fate.seconds_left:.0f} s left" if fate.seconds_left else ""
         sys.stdout.write(f"[{fate.done}/{fate.total}{left}] {fate.name}: {_said(fate, out)}\n")

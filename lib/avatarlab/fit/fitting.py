@@ -15,11 +15,11 @@ from avatarlab.core.errors import InputError, number
 from avatarlab.core.parallel import one_thread
 from avatarlab.core.subject import ON_FAILURE, Subject
 from avatarlab.fit.estimator import shape
-from avatarlab.fit.estimator.map_estimate import REACHES_M, Found, search
+from avatarlab.fit.estimator.map_estimate import REACHES_M, MapEstimate, search
 from avatarlab.fit.estimator.posterior import PLAIN_FACTOR
-from avatarlab.fit.estimator.posterior_update import Concluded, concluded, learned
-from avatarlab.fit.estimator.project_to_tapes import spreads_m, taped
-from avatarlab.fit.estimator.quality import Quality, judged
+from avatarlab.fit.estimator.posterior_update import PosteriorUpdate, load_posterior, update_posterior
+from avatarlab.fit.estimator.project_to_tapes import tape_std_m, tapes_of
+from avatarlab.fit.estimator.quality import Quality, assess
 from avatarlab.fit.estimator.readings import Readings
 from avatarlab.fit.estimator.visibility import hidden_in
 from avatarlab.fit.regressor.predict import Guess
@@ -33,7 +33,7 @@ POPULATION, WEIGHT = "population", "weight given"
 AVERAGE = "no body fits the photos; this would be the population's average"
 
 
-def of_fit(found: Found, end: Concluded, quality: Quality, weight_kg: float | None) -> Uncertainty:
+def of_fit(found: MapEstimate, end: PosteriorUpdate, quality: Quality, weight_kg: float | None) -> Uncertainty:
     """The report's intervals and reasons, and what each measure rests on."""
     observations = [aim.observation for aim in found.targets]
     evidence = rests_on(observations, quality.unseen, found.clothed, weight_kg is not None)
@@ -60,8 +60,8 @@ def _holding(ends: tuple[float, float], value_cm: float) -> tuple[float, float]:
 
 def of_average(body: Body, betas: Tensor, covariance: Tensor, stature_m: float) -> Uncertainty:
     """Of a population's mean with betas (S,) and covariance (S, S), given stature: nothing else of it is the person's."""
-    table = taped(body, betas)
-    cm, sd_cm = 100 * table.value, 100 * spreads_m(table.slope, covariance)
+    table = tapes_of(body, betas)
+    cm, sd_cm = 100 * table.value, 100 * tape_std_m(table.slope, covariance)
     measures = {
         name: MeasureUncertainty(
             (round(x - PLAIN_FACTOR * sd, 2), round(x + PLAIN_FACTOR * sd, 2)), round(sd, 3),
@@ -170,12 +170,12 @@ def fit(
     weights are there (``guess.given``), else several starts.
     """
     observations = _checked(observations, subject, on_failure, steps)
-    posterior = learned(body, weights)
+    posterior = load_posterior(body, weights)
     quality, reasons = None, [note.sentence for one in observations for note in one.findings if note.fatal]
     if not reasons:
         with one_thread():
             found = search(observations, subject, body, seed, guess, _heard(progress), steps, weights)
-            result = _result(found, concluded(found, subject, posterior), subject)
+            result = _result(found, update_posterior(found, subject, posterior), subject)
         if result.quality.usable:
             return result
         quality, reasons = result.quality, result.quality.reasons
@@ -249,13 +249,13 @@ def _body_block(body: Body, betas: Tensor, covariance: Tensor) -> Block:
     return Block(betas, covariance, "body", body.bases["body"])
 
 
-def _result(found: Found, end: Concluded, subject: Subject) -> FitResult:
+def _result(found: MapEstimate, end: PosteriorUpdate, subject: Subject) -> FitResult:
     """Pack the person; the pose and camera kept with it are the first photo's."""
     first, skin = found.cameras[0], _tone(found.targets)
     kept = {"pose": found.state.views[0].pose, "camera_viewmat": first.viewmat, "camera_k": first.K}
     blocks = {"body": _body_block(found.search.body, end.body.betas, end.body.covariance)}
     blocks |= {"skin": Block(skin.srgb, skin.srgb_covariance, "srgb")} if skin else {}
-    quality = replace(judged(found, end), skin=skin)
+    quality = replace(assess(found, end), skin=skin)
     person = Person(
         blocks, subject.stature_m, kept | {"transl": torch.zeros(3)}, subject.sex, subject.weight_kg,
         uncertainty=of_fit(found, end, quality, subject.weight_kg), provenance={"made_by": "avatarlab.fit"},

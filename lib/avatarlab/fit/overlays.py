@@ -20,7 +20,7 @@ OPACITY = 0.45
 TALL_PX = 900
 
 
-def overlaid(
+def overlay_body(
     rgb: np.ndarray, mask: np.ndarray, body: Body, betas: Tensor, pose: Tensor, camera: Camera
 ) -> np.ndarray:
     """Photo uint8 (H, W, 3) with the body over it, the photo's outline orange and the body's blue -> uint8 picture."""
@@ -37,18 +37,18 @@ def overlaid(
     return picture
 
 
-def overlaid_small(
+def overlay_thumbnail(
     rgb: np.ndarray, mask: np.ndarray, body: Body, betas: Tensor, pose: Tensor, camera: Camera
 ) -> np.ndarray:
     """The same, large photos scaled down first: the mesh costs by the pixel."""
     factor = TALL_PX / max(rgb.shape[:2])
     if factor >= 1:
-        return overlaid(rgb, mask, body, betas, pose, camera)
+        return overlay_body(rgb, mask, body, betas, pose, camera)
     small = camera.scaled(factor)
     size = (small.width, small.height)
     shares = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return overlaid(rgb, shares > 0.5, body, betas, pose, small)
+    return overlay_body(rgb, shares > 0.5, body, betas, pose, small)
 
 
 @dataclass(frozen=True, eq=False)

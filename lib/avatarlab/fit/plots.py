@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from avatarlab.body import Body
 from avatarlab.fit.estimator.quality import Quality
 from avatarlab.fit.fitting import placeholder
-from avatarlab.fit.overlays import overlaid_small, row_table
+from avatarlab.fit.overlays import overlay_thumbnail, row_table
 from avatarlab.fit.person import FittedPerson, PersonPhotos
 from avatarlab.photo import picture
 from avatarlab.photo.tone import Tone, monk_rgb
@@ -27,7 +27,7 @@ MARKS = {
 """How much the photos tell of a measure -> its marker."""
 
 
-def observed(look: PersonPhotos) -> dict[str, np.ndarray]:
+def plot_observations(look: PersonPhotos) -> dict[str, np.ndarray]:
     """View -> photo uint8 (H, W, 3) with the person's outline, parts and keypoints, and in words what is missing."""
     return {view: picture(look.photos[view].rgb, seen) for view, seen in look.observations.items()}
 
@@ -36,7 +36,7 @@ def overlays(body: Body, person: FittedPerson) -> dict[str, np.ndarray]:
     """View -> photo uint8 (H, W, 3) with the body over it, the photo's outline orange, the body's blue."""
     betas = person.result.person.betas()
     return {
-        view: overlaid_small(photo.rgb, seen.mask, body, betas, pose, camera)
+        view: overlay_thumbnail(photo.rgb, seen.mask, body, betas, pose, camera)
         for view, photo, seen, pose, camera in person.views()
     }
 
@@ -62,7 +62,7 @@ def row_widths(body: Body, people: Mapping[str, FittedPerson]) -> Figure:
     return figure
 
 
-def spreads(people: Mapping[str, FittedPerson]) -> Figure:
+def plot_std(people: Mapping[str, FittedPerson]) -> Figure:
     """Each measure's standard deviation, and whether the photos show it, let it be guessed, or cannot know it."""
     figure, axes = plt.subplots(figsize=(9, 4.5))
     names = [m for m in next(iter(people.values())).result.quality.tape_sd_cm if m != "stature"]

@@ -14,7 +14,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.files import whole, write_json
 from avatarlab.fit.estimator import silhouette_widths
 from avatarlab.fit.estimator.target import target
-from avatarlab.fit.overlays import overlaid_small, row_table
+from avatarlab.fit.overlays import overlay_thumbnail, row_table
 from avatarlab.fit.person import FittedPerson
 from avatarlab.measure import measure
 from avatarlab.photo import Observation
@@ -69,7 +69,7 @@ def _overlays(place: Path, body: Body, person: FittedPerson) -> Iterator[str]:
     betas = person.result.person.betas()
     for view, photo, seen, pose, camera in person.views():
         with whole(place / f"overlay_{view}.png") as part:
-            Image.fromarray(overlaid_small(photo.rgb, seen.mask, body, betas, pose, camera)).save(part)
+            Image.fromarray(overlay_thumbnail(photo.rgb, seen.mask, body, betas, pose, camera)).save(part)
         yield f"overlay_{view}.png"
 
 

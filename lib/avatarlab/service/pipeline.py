@@ -42,7 +42,7 @@ class Pipeline:
             os.environ["GLTFPACK_PATH"] = settings.gltfpack_path
         export.find_gltfpack()
         models = bundle.Models.load(settings.body_file or None, settings.regressor)
-        posterior_update.learned(models.body, WEIGHTS)
+        posterior_update.load_posterior(models.body, WEIGHTS)
         for network in (detectors.pose, detectors.face, detectors.hand):
             network(np.zeros((256, 256, 3), np.uint8))
         return cls(settings, models)
@@ -58,7 +58,7 @@ class Pipeline:
     def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
         """See ``Maker.make``."""
         job = order.job
-        wishes = bundle.Wishes(
+        wishes = bundle.ExportOptions(
             tuple(job.definitions), order.display_pose, order.arm_down_deg, order.on_failure, WEIGHTS,
             report=self.settings.report,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.files import write_json
 from avatarlab.fit import __main__ as command
 from avatarlab.fit.batch import folder as room
-from avatarlab.fit.batch.folder import FolderSettings, fates
+from avatarlab.fit.batch.folder import FolderSettings, statuses
 from avatarlab.measure import MEASURES
 
 WITH = ["--body", str(OPEN_BODY), "--workers", "0"]
@@ -88,7 +88,7 @@ def test_what_is_finished_is_kept_until_something_changes(party, tmp_path, capsy
             table = (changed / "people.csv").read_text()
             (changed / "people.csv").write_text(table.replace("male\n", "male \n").replace("anna,,1", "anna,,2"))
         settings = FolderSettings(str(OPEN_BODY), "iso8559" if change == "definition" else "ansur")
-        ends = {one.name: one for one in fates(changed, changed / "fitted", settings, workers=0)}
+        ends = {one.name: one for one in statuses(changed, changed / "fitted", settings, workers=0)}
         assert ends["anna"].state == "failed" and "again" in ends["anna"].error, (
             f"another {change} must be fitted anew"
         )
@@ -104,7 +104,8 @@ def test_a_cluster_makes_the_same_bytes(party, tmp_path):
     pytest.importorskip("submitit", reason="submitit is not installed")
     place, _ = party
     ends = {
-        one.name: one for one in fates(place, tmp_path, FolderSettings(str(OPEN_BODY)), cluster="local", workers=1)
+        one.name: one
+        for one in statuses(place, tmp_path, FolderSettings(str(OPEN_BODY)), cluster="local", workers=1)
     }
     assert ends["anna"].state == "fitted" and ends["anna"].error is None and "text file" in ends["bad"].error
     assert files(tmp_path / "anna") == files(place / "fitted" / "anna")
@@ -142,19 +143,19 @@ def test_what_is_not_ours_is_not_touched(party, tmp_path):
     place = shutil.copytree(party[0], tmp_path / "own", ignore=shutil.ignore_patterns("fitted"))
     (place / "anna").mkdir()
     (place / "anna" / "diary.txt").write_text("dear diary")
-    ends = {one.name: one for one in fates(place, place, FolderSettings(str(OPEN_BODY)), workers=0)}
+    ends = {one.name: one for one in statuses(place, place, FolderSettings(str(OPEN_BODY)), workers=0)}
     assert "in the way and no result of a fit" in ends["anna"].error and (place / "anna" / "diary.txt").is_file()
     (place / "fitted").symlink_to(tmp_path)
     with pytest.raises(InputError, match="a link; results are written into a folder"):
-        list(fates(place, place / "fitted", FolderSettings(str(OPEN_BODY)), workers=0))
+        list(statuses(place, place / "fitted", FolderSettings(str(OPEN_BODY)), workers=0))
 
 
 def test_one_run_at_a_time(party, tmp_path):
     settings = FolderSettings(str(OPEN_BODY))
-    running = fates(party[0], tmp_path, settings, workers=0)
+    running = statuses(party[0], tmp_path, settings, workers=0)
     next(running)
     with pytest.raises(InputError, match="another run is writing there"):
-        next(fates(party[0], tmp_path, settings, workers=0))
+        next(statuses(party[0], tmp_path, settings, workers=0))
     running.close()
 
 

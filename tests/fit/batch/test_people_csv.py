@@ -3,7 +3,7 @@
 import pytest
 
 from avatarlab.core.errors import InputError
-from avatarlab.fit.batch.people_csv import entries, inside, photos_of
+from avatarlab.fit.batch.people_csv import entries, photos_of, resolve_inside
 
 
 def folder(tmp_path, table=None, *names):
@@ -89,17 +89,21 @@ def test_no_path_leaves_the_folder(tmp_path, name):
     (place / "link.jpg").symlink_to(tmp_path / "out.jpg")
     (place / "away").symlink_to(tmp_path)
     with pytest.raises(InputError, match="leads out of the folder"):
-        inside(place, name)
+        resolve_inside(place, name)
 
 
 def test_paths_that_stay_are_real_files(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a.jpg").write_bytes(b"x")
     (tmp_path / "b.jpg").symlink_to("deep/a.jpg")
-    assert inside(tmp_path, "deep/a.jpg") == inside(tmp_path, "b.jpg") == (tmp_path / "deep" / "a.jpg").resolve()
+    assert (
+        resolve_inside(tmp_path, "deep/a.jpg")
+        == resolve_inside(tmp_path, "b.jpg")
+        == (tmp_path / "deep" / "a.jpg").resolve()
+    )
     for name in ("deep", "none.jpg", ""):
         with pytest.raises(InputError, match="no such photo"):
-            inside(tmp_path, name)
+            resolve_inside(tmp_path, name)
 
 
 def test_photos_that_are_missing_or_double(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from avatarlab.fit.estimator.map_estimate import FEWEST, LOOSE_M, Region, clothed, regions, search
+from avatarlab.fit.estimator.map_estimate import FEWEST, LOOSE_M, Region, clothing_gaps, regions, search
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,6 @@ def test_a_body_too_small_for_its_outline_is_clothed(found):
 
 def test_only_loose_and_well_seen_regions_count():
     loose, tight, few = Region(FEWEST, LOOSE_M + 0.003), Region(99, LOOSE_M - 0.001), Region(FEWEST - 1, 0.05)
-    assert clothed([{"trunk": tight, "thigh": few}]) == {}
-    said = clothed([{"trunk": tight, "thigh": few}, {"trunk": loose}])
+    assert clothing_gaps([{"trunk": tight, "thigh": few}]) == {}
+    said = clothing_gaps([{"trunk": tight, "thigh": few}, {"trunk": loose}])
     assert said == dict.fromkeys(("chest", "waist", "hip"), "clothes stand off the body by 18 mm")

@@ -11,8 +11,8 @@ from avatarlab.core.errors import InputError
 from avatarlab.fit import fit
 from avatarlab.fit.estimator.map_estimate import search
 from avatarlab.fit.estimator.posterior import TAPES
-from avatarlab.fit.estimator.posterior_update import concluded, learned
-from avatarlab.fit.estimator.project_to_tapes import taped
+from avatarlab.fit.estimator.posterior_update import load_posterior, update_posterior
+from avatarlab.fit.estimator.project_to_tapes import tapes_of
 from avatarlab.fit.train.crossvalidation import learned as taught
 from avatarlab.learn import weights
 from avatarlab.measure import MEASURES, measure, tapes
@@ -34,7 +34,7 @@ def found(body, person, observed):
 
 @pytest.fixture(scope="module")
 def ended(found, person, posterior):
-    return concluded(found, person.subject, posterior)
+    return update_posterior(found, person.subject, posterior)
 
 
 def test_the_body_measures_the_estimate(body, ended, person):
@@ -47,7 +47,7 @@ def test_the_body_measures_the_estimate(body, ended, person):
 
 
 def test_the_body_s_covariance_says_what_the_intervals_say(body, ended):
-    slope = taped(body, ended.body.betas).slope
+    slope = tapes_of(body, ended.body.betas).slope
     sd = ((slope @ ended.body.covariance) * slope).sum(1).clamp_min(0).sqrt()
     expected = torch.tensor([ended.estimate.sd_m[name] for name in MEASURES])
     assert (sd - expected).abs().max() < 1e-4
@@ -55,14 +55,16 @@ def test_the_body_s_covariance_says_what_the_intervals_say(body, ended):
 
 
 def test_weight_moves_answer_and_body_but_not_the_readings(body, found, person, posterior, ended):
-    light, heavy = (concluded(found, replace(person.subject, weight_kg=kg), posterior) for kg in (50.0, 90.0))
+    light, heavy = (
+        update_posterior(found, replace(person.subject, weight_kg=kg), posterior) for kg in (50.0, 90.0)
+    )
     assert heavy.readings == light.readings == ended.readings
     assert heavy.estimate.value_m["hip"] > light.estimate.value_m["hip"] + 0.01
-    assert taped(body, heavy.body.betas).value[4] > taped(body, light.body.betas).value[4] + 0.01
+    assert tapes_of(body, heavy.body.betas).value[4] > tapes_of(body, light.body.betas).value[4] + 0.01
 
 
 def test_without_a_posterior_mesh_and_laplace_speak(found, person, ended):
-    end = concluded(found, person.subject, None)
+    end = update_posterior(found, person.subject, None)
     assert not end.estimate.calibrated and ended.estimate.calibrated
     assert end.estimate.value_m["waist"] == end.readings.value["waist"]
     assert end.estimate.sd_m["waist"] == pytest.approx(end.readings.sd["waist"])
@@ -71,12 +73,12 @@ def test_without_a_posterior_mesh_and_laplace_speak(found, person, ended):
 
 def test_an_unknown_way_of_capture_falls_back_too(found, person, posterior):
     other = replace(posterior, optics={key: x for key, x in posterior.optics.items() if key[1] != "studio"})
-    assert not concluded(found, person.subject, other).estimate.calibrated
+    assert not update_posterior(found, person.subject, other).estimate.calibrated
 
 
 def test_a_weight_counts_without_a_posterior_too(found, person):
     light, heavy = (
-        concluded(found, replace(person.subject, weight_kg=kg), None).readings.value["weight"]
+        update_posterior(found, replace(person.subject, weight_kg=kg), None).readings.value["weight"]
         for kg in (50.0, 90.0)
     )
     assert heavy > light + 2
@@ -84,24 +86,24 @@ def test_a_weight_counts_without_a_posterior_too(found, person):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Where ``learned`` looks for the posterior."""
+    """Where ``load_posterior`` looks for the posterior."""
     path = tmp_path / "posterior.safetensors"
     monkeypatch.setattr(weights, "find", lambda *_: path)
     return path
 
 
 def test_another_body_or_no_file_is_no_posterior(body, posterior, published, monkeypatch):
-    assert learned(body, "pretrained") is None
+    assert load_posterior(body, "pretrained") is None
     replace(posterior, card={**posterior.card, "bases": {"body": body.bases["body"]}}).save(published)
-    assert learned(body, "pretrained").factors.keys() == posterior.factors.keys()
+    assert load_posterior(body, "pretrained").factors.keys() == posterior.factors.keys()
     monkeypatch.setitem(body.bases, "body", "somebody else's")
-    assert learned(body, "pretrained") is None
+    assert load_posterior(body, "pretrained") is None
 
 
 def test_a_damaged_file_is_no_fallback(body, published):
     published.write_bytes(b"rubbish")
     with pytest.raises(InputError, match="damaged weights"):
-        learned(body, "pretrained")
+        load_posterior(body, "pretrained")
 
 
 def test_fit_reports_the_posterior(body, person, observed, posterior, monkeypatch):
@@ -125,5 +127,5 @@ def test_cut_photos_withhold(body, person, observed, posterior):
     from avatarlab.photo import Finding
 
     cut = replace(observed["front"], findings=(Finding("feet_cut", "The feet are cut off."),))
-    end = concluded(search((cut,), person.subject, body, steps=1), person.subject, None)
+    end = update_posterior(search((cut,), person.subject, body, steps=1), person.subject, None)
     assert end.estimate.withheld["ankle"] == "the feet are not in the picture"

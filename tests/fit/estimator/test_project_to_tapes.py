@@ -5,7 +5,7 @@ import torch
 
 from avatarlab.body import poses
 from avatarlab.fit.estimator import shape
-from avatarlab.fit.estimator.project_to_tapes import DOUBLE, conditioned, nudged, standing, taped
+from avatarlab.fit.estimator.project_to_tapes import DOUBLE, conditional_covariance, project, standing, tapes_of
 from avatarlab.measure import MEASURES, tapes
 from avatarlab.synthetic.rendered import sample
 
@@ -28,9 +28,9 @@ def test_a_standing_body_is_linear_in_its_components(body, betas):
 
 
 def test_slopes_are_differences(body, betas):
-    here, step = taped(body, betas), 1e-2
+    here, step = tapes_of(body, betas), 1e-2
     for k in (0, 3, 11):
-        there, back = (taped(body, betas + sign * step * torch.eye(len(betas))[k]) for sign in (1, -1))
+        there, back = (tapes_of(body, betas + sign * step * torch.eye(len(betas))[k]) for sign in (1, -1))
         change = (there.value - back.value) / (2 * step)
         assert (change - here.slope[:, k]).abs().max() < 2e-4
 
@@ -38,14 +38,14 @@ def test_slopes_are_differences(body, betas):
 @pytest.mark.parametrize("seed", range(4))
 def test_random_wishes_are_met(body, prior, betas, seed):
     """What a posterior may ask: every tape off by half of what the population varies by at one stature."""
-    here = taped(body, betas)
+    here = tapes_of(body, betas)
     spread = here.slope @ prior.covariance @ here.slope.T
     chance = torch.Generator().manual_seed(seed)
     off = torch.linalg.cholesky(spread + 1e-10 * torch.eye(16, dtype=DOUBLE)) @ torch.randn(
         16, generator=chance, dtype=DOUBLE
     )
     target = dict(zip(MEASURES, (here.value + 0.5 * off).tolist(), strict=True))
-    end = nudged(body, betas, prior.covariance, target)
+    end = project(body, betas, prior.covariance, target)
     with torch.no_grad():
         found = tapes(body, body(betas=end.betas, pose=poses.standing()).vertices)
     assert abs(float(found["stature"]) - target["stature"]) < 1e-5
@@ -56,38 +56,38 @@ def test_random_wishes_are_met(body, prior, betas, seed):
 
 def test_a_contradiction_is_shared_out_and_reported(body, prior, betas):
     """Nobody has that calf above that ankle: the stature holds, the rest says by how much it falls short."""
-    target = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
+    target = dict(zip(MEASURES, tapes_of(body, betas).value.tolist(), strict=True))
     target |= {"calf": target["calf"] + 0.30, "ankle": target["ankle"] - 0.10}
-    end = nudged(body, betas, prior.covariance, target)
+    end = project(body, betas, prior.covariance, target)
     assert abs(end.off_m["stature"]) < 1e-5 and bool(torch.isfinite(end.betas).all())
-    assert end.off_m["calf"] == pytest.approx(float(taped(body, end.betas).value[9]) - target["calf"], abs=1e-5)
+    assert end.off_m["calf"] == pytest.approx(float(tapes_of(body, end.betas).value[9]) - target["calf"], abs=1e-5)
 
 
 def test_nothing_to_do_changes_nothing(body, prior, betas):
-    target = dict(zip(MEASURES, taped(body, betas).value.tolist(), strict=True))
-    assert (nudged(body, betas, prior.covariance, target).betas - betas).abs().max() < 1e-3
+    target = dict(zip(MEASURES, tapes_of(body, betas).value.tolist(), strict=True))
+    assert (project(body, betas, prior.covariance, target).betas - betas).abs().max() < 1e-3
 
 
 def test_moves_as_little_as_it_can(body, prior, betas):
-    here = taped(body, betas)
+    here = tapes_of(body, betas)
     target = dict(zip(MEASURES, here.value.tolist(), strict=True))
     target["waist"] += 0.02
-    end = nudged(body, betas, prior.covariance, target)
+    end = project(body, betas, prior.covariance, target)
     step = (end.betas - betas).double()
     length = float(step @ prior.precision @ step)
-    free = torch.linalg.svd(taped(body, end.betas).slope).Vh[16:].T  # directions that change no tape
+    free = torch.linalg.svd(tapes_of(body, end.betas).slope).Vh[16:].T  # directions that change no tape
     for k in range(4):
         other = step + 0.3 * free[:, k]
         assert float(other @ prior.precision @ other) > 0.98 * length
 
 
 def test_covariance_becomes_that_of_the_tapes(body, prior, betas):
-    slope = taped(body, betas).slope
+    slope = tapes_of(body, betas).slope
     target = 0.2 * slope @ prior.covariance @ slope.T
     target[-1] = target[:, -1] = 0  # the stature is known
-    after = conditioned(prior.covariance, slope, target)
+    after = conditional_covariance(prior.covariance, slope, target)
     assert torch.allclose((slope @ after @ slope.T).diagonal().sqrt(), target.diagonal().sqrt(), atol=3e-5)
     assert torch.linalg.eigvalsh(after)[0] > -1e-9
-    known = conditioned(prior.covariance, slope, None)
+    known = conditional_covariance(prior.covariance, slope, None)
     assert (slope @ known @ slope.T).diagonal().clamp_min(0).sqrt().max() < 3e-5
     assert float(known.diagonal().sum()) < float(after.diagonal().sum()) < float(prior.covariance.diagonal().sum())

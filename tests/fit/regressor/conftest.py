@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from avatarlab.fit.regressor.data import Sampler
-from avatarlab.fit.regressor.extended_shapes import widened
-from avatarlab.fit.regressor.linear_init import fit_line
+from avatarlab.fit.regressor.extended_shapes import extend_shapes
+from avatarlab.fit.regressor.linear_init import fit_linear_init
 from avatarlab.fit.regressor.model import Regressor
 
 
 @pytest.fixture(scope="session")
 def sampler(open_body):
-    return Sampler(widened(open_body))
+    return Sampler(extend_shapes(open_body))
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def network(people):
     """A network before training: its line goes through the eight."""
     torch.manual_seed(0)
     found = Regressor(8)
-    fit_line(found, people, seed=1)
+    fit_linear_init(found, people, seed=1)
     return found.eval()
 
 

@@ -3,13 +3,13 @@
 import torch
 
 from avatarlab.body import poses
-from avatarlab.fit.regressor.coarse_mesh import coarse
+from avatarlab.fit.regressor.coarse_mesh import coarse_mesh
 from avatarlab.render import silhouette
 from avatarlab.render.studio import fitting
 
 
 def test_its_outline_is_the_bodys(open_body):
-    mesh = coarse(open_body)
+    mesh = coarse_mesh(open_body)
     betas = torch.randn(48, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         skin = open_body(betas=betas, pose=poses.apose(40)).vertices

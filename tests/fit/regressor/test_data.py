@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avatarlab.fit.regressor import encoding
-from avatarlab.fit.regressor.data import partly_seen, rows
+from avatarlab.fit.regressor.data import drop_views, rows
 from avatarlab.fit.regressor.hard_mining import crop_camera
 from avatarlab.fit.regressor.loss import projected
 from avatarlab.render import silhouette
@@ -64,7 +64,7 @@ def test_clothes_make_wider(sampler, chance):
 
 def test_things_are_left_out_at_random(people):
     many = rows(people, torch.arange(8).repeat(40))
-    seen = partly_seen(many, np.random.default_rng(0))
+    seen = drop_views(many, np.random.default_rng(0))
     front, side = seen.present.mean(0).tolist()
     assert front == pytest.approx(0.95, abs=0.05) and side == pytest.approx(0.65, abs=0.1)
     assert (seen.present.sum(1) > 0).all()

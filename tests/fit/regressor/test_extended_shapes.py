@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from avatarlab.body import poses
-from avatarlab.fit.regressor.extended_shapes import _with, widened
-from avatarlab.fit.regressor.shape_sampler import Draws
+from avatarlab.fit.regressor.extended_shapes import _with, extend_shapes
+from avatarlab.fit.regressor.shape_sampler import ShapeSampler
 
 SHAPES = 48
 
@@ -48,7 +48,7 @@ def crowd(open_body, bumps):
 
 
 def test_participants_are_bodies_of_the_wider_space(open_body, crowd):
-    wide = widened(open_body, crowd)
+    wide = extend_shapes(open_body, crowd)
     assert wide.betas.shape == (6, SHAPES + wide.further) and wide.sexes.tolist() == [1, -1] * 3
     for one, betas in zip(crowd, wide.betas, strict=True):
         with torch.no_grad():
@@ -64,17 +64,17 @@ def test_participants_are_bodies_of_the_wider_space(open_body, crowd):
 
 def test_the_body_itself_is_left_alone(open_body, crowd):
     before = open_body(betas=torch.ones(SHAPES)).vertices
-    widened(open_body, crowd)
+    extend_shapes(open_body, crowd)
     assert torch.equal(open_body(betas=torch.ones(SHAPES)).vertices, before)
 
 
 def test_without_participants_it_is_the_body(open_body):
-    wide = widened(open_body)
+    wide = extend_shapes(open_body)
     assert wide.body is open_body and wide.further == 0
 
 
 def test_draws_are_people_of_both_sexes_and_repeat(open_body, crowd, chance):
-    draws = Draws(widened(open_body, crowd))
+    draws = ShapeSampler(extend_shapes(open_body, crowd))
     one, other = (draws(np.random.default_rng(3), 6) for _ in range(2))
     assert torch.equal(one.betas, other.betas) and set(one.sex.tolist()) == {1.0, -1.0}
     assert (one.stature_m > 1.3).all() and (one.stature_m < 2.2).all() and (one.weight_kg > 30).all()

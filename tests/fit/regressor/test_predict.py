@@ -14,8 +14,8 @@ from avatarlab.fit.estimator.search import Search
 from avatarlab.fit.estimator.shape import prior
 from avatarlab.fit.estimator.target import target
 from avatarlab.fit.regressor.data import Sampler
-from avatarlab.fit.regressor.extended_shapes import widened
-from avatarlab.fit.regressor.linear_init import fit_line
+from avatarlab.fit.regressor.extended_shapes import extend_shapes
+from avatarlab.fit.regressor.linear_init import fit_linear_init
 from avatarlab.fit.regressor.model import Regressor
 from avatarlab.fit.regressor.predict import FirstGuess, Guess, first_guess, given, groups, whole_person
 from avatarlab.learn import weights
@@ -33,7 +33,7 @@ def file(body, tmp_path_factory):
     """Weights of a network that knows only its line, through 48 people."""
     torch.manual_seed(0)
     network = Regressor(8)
-    fit_line(network, Sampler(widened(body)).batch(3, 48), seed=1)
+    fit_linear_init(network, Sampler(extend_shapes(body)).batch(3, 48), seed=1)
     path = tmp_path_factory.mktemp("weights") / "first_guess.safetensors"
     weights.save(path, network.eval().state_dict(), {**CARD, "bases": {"body": body.bases["body"]}})
     return path

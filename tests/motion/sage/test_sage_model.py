@@ -9,7 +9,7 @@ from avatarlab.motion.sage.codebook import Codebook, Quantiser, used_codes
 from avatarlab.motion.sage.denoiser import Denoiser
 from avatarlab.motion.sage.model import Codebooks, Sage, scaled, size
 from avatarlab.motion.sage.pose_pca import PosePCA, shared_out
-from avatarlab.motion.sage.refiner import Refiner, followed
+from avatarlab.motion.sage.refiner import Refiner, filter_stream
 from avatarlab.motion.skeleton import LOWER, UPPER
 from avatarlab.motion.trackers import features
 
@@ -133,8 +133,8 @@ def test_condition_mask_hides_two_mixtures():
 
 def test_gates_follow():
     pose, half = torch.tensor([0.0, 1.0, 1.0]).view(1, 3, 1, 1), torch.full((1, 3, 1), 0.5)
-    assert followed(pose, half, None).flatten().tolist() == [0.0, 0.5, 0.75]
-    assert followed(pose, half, torch.full((1, 1, 1, 1), 1.0)).flatten().tolist() == [0.5, 0.75, 0.875]
+    assert filter_stream(pose, half, None).flatten().tolist() == [0.0, 0.5, 0.75]
+    assert filter_stream(pose, half, torch.full((1, 1, 1, 1), 1.0)).flatten().tolist() == [0.5, 0.75, 0.875]
 
 
 def test_unlearned_refiner_of_the_paper_adds_nothing():

@@ -137,7 +137,7 @@ class Status:
     seconds_left: float = 0.0
 
 
-def fates(
+def statuses(
     folder: Path,
     out: Path,
     settings: FolderSettings,

@@ -120,10 +120,10 @@ def photos_of(entry: PersonRow, folder: Path) -> dict[str, Path]:
     for view, names in entry.photos.items():
         if len(names) > 1:
             raise InputError(f"several {view} photos ({', '.join(names)}); leave one.")
-    return {view: inside(folder, names[0]) for view, names in entry.photos.items()}
+    return {view: resolve_inside(folder, names[0]) for view, names in entry.photos.items()}
 
 
-def inside(folder: Path, name: str) -> Path:
+def resolve_inside(folder: Path, name: str) -> Path:
     """The regular file ``name`` of the folder or below; a path that leads out, also by links, is an InputError."""
     outside = f"{name}: leads out of the folder; photos lie in it, with paths relative to it."
     windows = PureWindowsPath(name)

@@ -10,7 +10,7 @@ from torch import Tensor
 from avatarlab.body import Body
 from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator import contours, shape
-from avatarlab.fit.estimator.project_to_tapes import Tapes, taped
+from avatarlab.fit.estimator.project_to_tapes import Tapes, tapes_of
 from avatarlab.fit.estimator.search import Search
 from avatarlab.fit.estimator.solve import shape_system
 from avatarlab.fit.estimator.state import State, camera
@@ -65,7 +65,7 @@ def _numbers(search: Search, name: str) -> Tensor:
     )
 
 
-def clothed(views: Iterable[dict[str, Region]]) -> dict[str, str]:
+def clothing_gaps(views: Iterable[dict[str, Region]]) -> dict[str, str]:
     """Measure -> reason, where the outline stands further off than LOOSE_M in any of the views."""
     worst: dict[str, float] = {}
     for view in views:
@@ -86,7 +86,7 @@ SOFT_STEPS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class MapEstimate:
     """What the search found: state, the shape's covariances (S, S) after and before the photos (given stature).
 
     ``cameras`` are at the photos' own resolution (world: the body's frame); ``search`` holds targets and prior;
@@ -108,12 +108,12 @@ class Found:
     @cached_property
     def taped(self) -> Tapes:
         """The 16 tapes of the found body and their slopes."""
-        return taped(self.search.body, self.state.betas)
+        return tapes_of(self.search.body, self.state.betas)
 
     @property
     def clothed(self) -> dict[str, str]:
         """Measures that loose clothes hide, and why in words."""
-        return clothed(regions(self.search, self.state, number) for number in range(len(self.state.views)))
+        return clothing_gaps(regions(self.search, self.state, number) for number in range(len(self.state.views)))
 
 
 class Clock:
@@ -137,8 +137,8 @@ def search(
     progress: Callable[[int, int, str, float], None] | None = None,
     steps: int = len(REACHES_M),
     weights: str = "pretrained",
-    ahead: Found | None = None,
-) -> Found:
+    ahead: MapEstimate | None = None,
+) -> MapEstimate:
     """Search shape, poses and cameras; arguments as of ``fit``. The weight plays no part.
 
     ``ahead``: an earlier search of the same person, of whose observations what was prepared is taken over; the
@@ -160,7 +160,7 @@ def search(
     slope = looking.stature.slope(state.betas)[1]
     covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
     before = shape.given_stature(looking.prior.covariance, slope)
-    return Found(looking, state, covariance, before, _cameras(looking, state), first)
+    return MapEstimate(looking, state, covariance, before, _cameras(looking, state), first)
 
 
 def _cameras(looking: Search, state: State) -> tuple[Camera, ...]:

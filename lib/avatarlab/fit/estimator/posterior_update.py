@@ -8,12 +8,19 @@ from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.core.subject import Subject
-from avatarlab.fit.estimator.map_estimate import Found
+from avatarlab.fit.estimator.map_estimate import MapEstimate
 from avatarlab.fit.estimator.posterior import NAME, STAGE, Estimate, Posterior, plain
-from avatarlab.fit.estimator.project_to_tapes import DOUBLE, STATURE_SLACK_M, Nudged, nudged, spreads_m, standing
+from avatarlab.fit.estimator.project_to_tapes import (
+    DOUBLE,
+    STATURE_SLACK_M,
+    Projection,
+    project,
+    standing,
+    tape_std_m,
+)
 from avatarlab.fit.estimator.readings import Readings, read
 from avatarlab.fit.estimator.shape import Stature, to_stature
-from avatarlab.fit.estimator.visibility import hidden
+from avatarlab.fit.estimator.visibility import hidden_measures
 from avatarlab.learn import weights as disk
 from avatarlab.measure import MEASURES
 from avatarlab.measure.volume import weight_kg
@@ -28,20 +35,20 @@ VOLUME_SHARE = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Concluded:
+class PosteriorUpdate:
     """What is known in the end: readings, estimate, and the body that measures it (betas, covariance, tapes missed)."""
 
     readings: Readings
     estimate: Estimate
-    body: Nudged
+    body: Projection
 
 
-def readings_of(found: Found) -> Readings:
+def readings_of(found: MapEstimate) -> Readings:
     """What a search read: of the least trusted of its photos, from its mesh, its certainty and the first guess."""
     body, betas = found.search.body, found.state.betas
     seen = [aim.observation for aim in found.targets]
     std, prior = (_std(found.taped.slope, covariance) for covariance in (found.covariance, found.before))
-    why, unread = hidden(seen, std, prior)
+    why, unread = hidden_measures(seen, std, prior)
     views = {"side" if one.view == "side" else "front" for one in seen}
     guess = found.guess.tapes_m if found.guess and found.guess.tapes_m else {}
     misfit = {one.view: round(float(off), 5) for one, off in zip(seen, found.search.misfit_m, strict=True)}
@@ -59,10 +66,10 @@ def readings_of(found: Found) -> Readings:
 
 def _std(slope: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (m) of the 16 tapes with slopes (16, S)."""
-    return {name: round(x, 6) for name, x in zip(MEASURES, spreads_m(slope, covariance).tolist(), strict=True)}
+    return {name: round(x, 6) for name, x in zip(MEASURES, tape_std_m(slope, covariance).tolist(), strict=True)}
 
 
-def learned(body: Body, weights: str) -> Posterior | None:
+def load_posterior(body: Body, weights: str) -> Posterior | None:
     """The posterior for a body, or None where the body is another or nothing was learned yet; damage is an InputError."""
     if not disk.find(NAME, STAGE, weights).is_file():
         log.info("posterior: nothing learned yet; the fit's own spread is given")
@@ -71,7 +78,7 @@ def learned(body: Body, weights: str) -> Posterior | None:
     return posterior if disk.fit_body(NAME, posterior.card, body.bases, "the fit's own spread is given") else None
 
 
-def concluded(found: Found, subject: Subject, posterior: Posterior | None) -> Concluded:
+def update_posterior(found: MapEstimate, subject: Subject, posterior: Posterior | None) -> PosteriorUpdate:
     """Estimate the tapes and move the body on to them; without a posterior, the mesh and its Laplace spread speak."""
     readings = readings_of(found)
     if posterior is None or not posterior.knows(readings):
@@ -79,19 +86,19 @@ def concluded(found: Found, subject: Subject, posterior: Posterior | None) -> Co
     estimate = posterior(readings, subject)
     covariance = torch.from_numpy(estimate.covariance)
     loose = found.covariance + PRIOR_SHARE * found.before
-    return Concluded(
-        readings, estimate, nudged(found.search.body, found.state.betas, loose, estimate.value_m, covariance)
+    return PosteriorUpdate(
+        readings, estimate, project(found.search.body, found.state.betas, loose, estimate.value_m, covariance)
     )
 
 
-def _by_mesh(found: Found, readings: Readings, subject: Subject) -> Concluded:
+def _by_mesh(found: MapEstimate, readings: Readings, subject: Subject) -> PosteriorUpdate:
     """The fit as it is; a known weight moves the volume, as far as the fit is unsure of it."""
     body, betas, covariance = found.search.body, found.state.betas, found.covariance
     if subject.weight_kg is not None:
         betas, covariance = weighed(body, betas, covariance, subject)
         readings = replace(readings, value=read(body, betas))
     estimate = plain(readings, subject.stature_m)
-    return Concluded(readings, estimate, Nudged(betas, covariance, dict.fromkeys(MEASURES, 0.0)))
+    return PosteriorUpdate(readings, estimate, Projection(betas, covariance, dict.fromkeys(MEASURES, 0.0)))
 
 
 def weighed(body: Body, betas: Tensor, covariance: Tensor, subject: Subject) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ class Tapes:
     slope: Tensor
 
 
-def taped(body: Body, betas: Tensor) -> Tapes:
+def tapes_of(body: Body, betas: Tensor) -> Tapes:
     """Measure a body with betas (S,) and how each component changes each tape."""
     known = standing(body, len(betas))
     vertices = known.vertices(betas.detach().float()).requires_grad_()
@@ -39,13 +39,13 @@ def taped(body: Body, betas: Tensor) -> Tapes:
     return Tapes(torch.cat(values).detach().double(), slope.double())
 
 
-def spreads_m(slope: Tensor, covariance: Tensor) -> Tensor:
+def tape_std_m(slope: Tensor, covariance: Tensor) -> Tensor:
     """Standard deviation (16,) m of tapes with slopes (16, S), for a shape of covariance (S, S), to first order."""
     return ((slope @ covariance) * slope).sum(1).clamp_min(0).sqrt()
 
 
 @dataclass(frozen=True, eq=False)
-class Nudged:
+class Projection:
     """The moved betas (S,), their covariance (S, S) that agrees with the tapes', and off_m: tape -> m still missing."""
 
     betas: Tensor
@@ -53,13 +53,13 @@ class Nudged:
     off_m: dict[str, float]
 
 
-def nudged(
+def project(
     body: Body,
     betas: Tensor,
     covariance: Tensor,
     target_m: Mapping[str, float],
     tape_covariance: Tensor | None = None,
-) -> Nudged:
+) -> Projection:
     """Move betas (S,) as little as ``covariance`` (S, S) allows until the mesh's tapes are ``target_m`` (all 16, m).
 
     Least squares of the Mahalanobis distance moved and of what the tapes miss in units of their slack; the stature
@@ -70,7 +70,7 @@ def nudged(
     slack = torch.diag(torch.tensor([_slack(name) for name in MEASURES], dtype=DOUBLE) ** 2)
     start, here = betas.double(), betas.double()
     for _ in range(STEPS):
-        seen = taped(body, here)
+        seen = tapes_of(body, here)
         if (seen.value - aim).abs().max() < ENOUGH_M:
             break
         gain = covariance @ seen.slope.T
@@ -78,16 +78,16 @@ def nudged(
             seen.slope @ gain + slack, aim - seen.value + seen.slope @ (here - start)
         )
     moved = to_stature(here.float(), Stature(body), float(target_m["stature"]), covariance)
-    seen = taped(body, moved)
+    seen = tapes_of(body, moved)
     off = dict(zip(MEASURES, (seen.value - aim).tolist(), strict=True))
-    return Nudged(moved, conditioned(covariance, seen.slope, tape_covariance), off)
+    return Projection(moved, conditional_covariance(covariance, seen.slope, tape_covariance), off)
 
 
 def _slack(name: str) -> float:
     return STATURE_SLACK_M if name == "stature" else LENGTH_SLACK_M if name in LENGTHS else GIRTH_SLACK_M
 
 
-def conditioned(covariance: Tensor, slope: Tensor, tape_covariance: Tensor | None) -> Tensor:
+def conditional_covariance(covariance: Tensor, slope: Tensor, tape_covariance: Tensor | None) -> Tensor:
     """The covariance (S, S) once tapes of ``slope`` (T, S) have the covariance ``tape_covariance`` (T, T) m^2 (Jeffrey's rule)."""
     gain = covariance @ slope.T
     total = slope @ gain + (1e-5**2) * torch.eye(len(slope), dtype=DOUBLE)

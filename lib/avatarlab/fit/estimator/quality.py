@@ -6,9 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from avatarlab.fit.estimator import contours, residuals
-from avatarlab.fit.estimator.map_estimate import Found
-from avatarlab.fit.estimator.posterior_update import Concluded
-from avatarlab.fit.estimator.project_to_tapes import spreads_m
+from avatarlab.fit.estimator.map_estimate import MapEstimate
+from avatarlab.fit.estimator.posterior_update import PosteriorUpdate
+from avatarlab.fit.estimator.project_to_tapes import tape_std_m
 from avatarlab.fit.estimator.search import Search
 from avatarlab.fit.estimator.state import State, imaged, keypoint_moves
 from avatarlab.fit.estimator.visibility import VAGUE_SHARE
@@ -81,11 +81,11 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
 
 def _spreads(slope: Tensor, covariance: Tensor) -> dict[str, float]:
     """Standard deviation (cm) of the 16 tapes with slopes (16, S)."""
-    sd_cm = 100 * spreads_m(slope, covariance)
+    sd_cm = 100 * tape_std_m(slope, covariance)
     return {name: round(x, 3) for name, x in zip(MEASURES, sd_cm.tolist(), strict=True)}
 
 
-def judged(found: Found, end: Concluded) -> Quality:
+def assess(found: MapEstimate, end: PosteriorUpdate) -> Quality:
     """The whole report: of the search's body against the photos, of the last one's stature and tapes."""
     search, state = found.search, found.state
     views = tuple(view_quality(search, state, number) for number in range(len(state.views)))

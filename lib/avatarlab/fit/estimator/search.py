@@ -12,6 +12,7 @@ from avatarlab.body import Body, poses
 from avatarlab.body.jacobians import Posture
 from avatarlab.fit.estimator import contours, residuals, silhouette_widths, silhouettes
 from avatarlab.fit.estimator.contours import Drawn
+from avatarlab.fit.estimator.observation_model import observation_model
 from avatarlab.fit.estimator.residuals import DOUBLE, Normal
 from avatarlab.fit.estimator.shape import ShapePrior, to_stature
 from avatarlab.fit.estimator.solve import constrained_step
@@ -20,7 +21,6 @@ from avatarlab.fit.estimator.state import (
     State,
     ViewState,
     imaged,
-    instruments,
     keypoint_moves,
     placed,
     start_view,
@@ -66,7 +66,7 @@ class Search:
     """How many of the six poses go on after each round of keypoint steps."""
 
     def __post_init__(self):
-        parts = instruments(self.body)
+        parts = observation_model(self.body)
         self.points, self.stature, self.draw = parts.points, parts.stature, parts.draw
         self.all, self.few = parts.all, parts.few
         self.rest = poses.standing()

@@ -6,39 +6,14 @@ are vectors: 48 shape components, then per photo 7 camera numbers (turn rad, shi
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import roma
 import torch
 from torch import Tensor
 
-from avatarlab.body import Body
-from avatarlab.body.jacobians import Posture, Slopes, cross_matrices
-from avatarlab.fit.estimator.contours import Drawing
-from avatarlab.fit.estimator.shape import Stature
+from avatarlab.body.jacobians import Posture, cross_matrices
 from avatarlab.photo.keypoints import Keypoints
 from avatarlab.render import Camera
-
-
-class ObservationModel:
-    """keypoints; slopes of ``all`` vertices and of the ``few`` that keypoints hang on; stature; drawing."""
-
-    def __init__(self, body: Body):
-        shapes, turned = len(body.shape_prior()[0]), range(1, POSED)
-        self.points, self.stature, self.draw = Keypoints(body), Stature(body), Drawing(body)
-        self.all = Slopes(body, shapes, turned)
-        self.few = Slopes(body, shapes, turned, self.points.vertices)
-
-
-_known: WeakKeyDictionary = WeakKeyDictionary()
-
-
-def instruments(body: Body) -> ObservationModel:
-    """The instruments of ``body``, made once per body object."""
-    if body not in _known:
-        _known[body] = ObservationModel(body)
-    return _known[body]
-
 
 POSED = 22
 """Joints with a free rotation but the root: body joints 1 to 21; fingers, jaw and eyes stay as they are."""

@@ -18,7 +18,7 @@ VAGUE_SHARE = 0.75
 """A tape whose SD after the search is more than this share of the population's, given stature, was hardly seen."""
 
 
-def hidden(
+def hidden_measures(
     observations: Sequence[Observation], std: Mapping[str, float], before: Mapping[str, float]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Measures that no photo shows, with reasons; and those of them whose readings are no evidence either.

@@ -14,7 +14,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import Outcome, outcomes
 from avatarlab.core.subject import Subject
 from avatarlab.fit.fitting import fit
-from avatarlab.fit.overlays import overlaid
+from avatarlab.fit.overlays import overlay_body
 from avatarlab.measure import measure
 from avatarlab.photo import decode, observe
 
@@ -54,7 +54,7 @@ def fitted(models: tuple[Body, Sitter], path: str) -> Taken:
     result = fit(seen, sitter.subject, body, weights=sitter.weights)
     person = result.person
     tapes = {name: cm / 100 for name, cm in measure(body, person, withhold=False).values().items()}
-    picture = overlaid(photo.rgb, seen.mask, body, person.betas(), result.poses[0], result.cameras[0])
+    picture = overlay_body(photo.rgb, seen.mask, body, person.betas(), result.poses[0], result.cameras[0])
     return Taken(Path(path).stem, tapes, dict(result.readings.value), _around(picture, seen.mask))
 
 

@@ -14,14 +14,14 @@ DROPPED = 0.6
 
 
 @dataclass(frozen=True, eq=False)
-class Coarse:
+class CoarseMesh:
     """vertices (K,) numbers of the body's vertices that are kept, faces (F, 3) numbers into them."""
 
     vertices: Tensor
     faces: Tensor
 
 
-def coarse(body: Body, dropped: float = DROPPED) -> Coarse:
+def coarse_mesh(body: Body, dropped: float = DROPPED) -> CoarseMesh:
     """Collapse edges of the standing body; every group of vertices is then stood for by its nearest member."""
     with torch.no_grad():
         positions = body(pose=poses.standing()).vertices[: body.skin_count].numpy()
@@ -32,4 +32,4 @@ def coarse(body: Body, dropped: float = DROPPED) -> Coarse:
     keeper = np.zeros(len(middles), np.int64)
     for vertex in np.argsort(-away, kind="stable"):
         keeper[group[vertex]] = vertex
-    return Coarse(torch.from_numpy(keeper), torch.from_numpy(faces.astype(np.int64)))
+    return CoarseMesh(torch.from_numpy(keeper), torch.from_numpy(faces.astype(np.int64)))

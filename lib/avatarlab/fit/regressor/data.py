@@ -11,12 +11,12 @@ from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.fit.regressor import encoding
-from avatarlab.fit.regressor.coarse_mesh import Coarse, coarse
+from avatarlab.fit.regressor.coarse_mesh import CoarseMesh, coarse_mesh
 from avatarlab.fit.regressor.crop import COLUMNS, ROWS, CropWindow, channels, cut, window
 from avatarlab.fit.regressor.encoding import Frame, View
-from avatarlab.fit.regressor.extended_shapes import Wide
+from avatarlab.fit.regressor.extended_shapes import ExtendedShapes
 from avatarlab.fit.regressor.model import VIEWS, RegressorInput
-from avatarlab.fit.regressor.shape_sampler import SEXES, Draws, Shapes
+from avatarlab.fit.regressor.shape_sampler import SEXES, Shapes, ShapeSampler
 from avatarlab.photo.keypoints import Keypoints
 from avatarlab.render import Camera
 from avatarlab.render.raster import visible_faces
@@ -69,7 +69,7 @@ class RenderedView:
 class Studio:
     """Takes shots of people on the coarse mesh of one body."""
 
-    def __init__(self, body: Body, mesh: Coarse):
+    def __init__(self, body: Body, mesh: CoarseMesh):
         self.mesh, self.wardrobe = mesh, clothing.wardrobe(body).only(mesh.vertices, mesh.faces)
 
     def shot(self, subject: PosedPerson, kind: str, chance: np.random.Generator) -> RenderedView:
@@ -164,9 +164,9 @@ class Batch(NamedTuple):
 class Sampler:
     """Draws batches of people of ``wide``, photographed from front and side."""
 
-    def __init__(self, wide: Wide):
-        self.body, self.mesh, self.points = wide.body, coarse(wide.body), Keypoints(wide.body)
-        self.draws, self.studio = Draws(wide), Studio(wide.body, self.mesh)
+    def __init__(self, wide: ExtendedShapes):
+        self.body, self.mesh, self.points = wide.body, coarse_mesh(wide.body), Keypoints(wide.body)
+        self.draws, self.studio = ShapeSampler(wide), Studio(wide.body, self.mesh)
         self.vertices = torch.cat([self.mesh.vertices, self.points.vertices])
 
     @cached_property
@@ -188,7 +188,7 @@ class Sampler:
     def batch_of(self, shapes: Shapes, chance: np.random.Generator) -> Batch:
         """A batch of the given people."""
         subjects, bent = self.subjects(shapes, chance)
-        return packed(
+        return collate(
             [self.studio.shot(one, KINDS[n % VIEWS], chance) for n, one in enumerate(subjects)], shapes, bent
         )
 
@@ -217,7 +217,7 @@ def _worn(chance: np.random.Generator, sex: float) -> clothing.Clothes | None:
     return None if chance.random() < CLEAN else worn
 
 
-def packed(shots: list[RenderedView], shapes: Shapes, bent: Tensor) -> Batch:
+def collate(shots: list[RenderedView], shapes: Shapes, bent: Tensor) -> Batch:
     """N x 2 shots of people posed as ``bent`` (N, 2, 55, 3) -> Batch."""
     pair = bent.shape[:2]
 
@@ -249,7 +249,7 @@ def seen(batch: Batch, present: Tensor, weight_told: Tensor, sex_told: Tensor) -
     return RegressorInput(image, batch.points * blank, batch.features * present[..., None], present, given)
 
 
-def partly_seen(batch: Batch, chance: np.random.Generator) -> RegressorInput:
+def drop_views(batch: Batch, chance: np.random.Generator) -> RegressorInput:
     """What the network is shown in training: views, weight and sex left out by chance, the weight a little off."""
     count = len(batch.image)
     dice = chance.random(count)

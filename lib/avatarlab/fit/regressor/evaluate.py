@@ -24,7 +24,7 @@ def shown(batch: Batch, inputs: str, weight: bool = False, sex: bool = True) -> 
     return seen(batch, torch.tensor(INPUTS[inputs]).expand(len(one), 2), one * weight, one * sex)
 
 
-def pred_of(network: Regressor, given: RegressorInput) -> RegressorOutput:
+def predict(network: Regressor, given: RegressorInput) -> RegressorOutput:
     """What the network says, in evaluation mode."""
     training = network.training
     network.eval()
@@ -43,7 +43,7 @@ def figures(network: Regressor, loss: Loss, batch: Batch) -> dict[str, float]:
     """Errors with one and two views, sex told, weight not: tapes (mm), pose and turn (degrees), keypoints (crop px)."""
     found = {}
     for inputs in INPUTS:
-        pred, off = pred_of(network, shown(batch, inputs)), per_measure(network, batch, inputs)
+        pred, off = predict(network, shown(batch, inputs)), per_measure(network, batch, inputs)
         found |= {f"{inputs}_{name}_mae_mm": off[name] for name in GIRTHS}
         found[f"{inputs}_mae15_mm"] = sum(off[name] for name in COUNTED) / len(COUNTED)
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
@@ -79,5 +79,5 @@ def stature_only(known: Shapes, people: Shapes) -> dict[str, float]:
 
 def per_measure(network: Regressor, batch: Batch, inputs: str, weight: bool = False) -> dict[str, float]:
     """Mean absolute error (mm) of each tape the network reads, sex told."""
-    pred = pred_of(network, shown(batch, inputs, weight))
+    pred = predict(network, shown(batch, inputs, weight))
     return tapes_mm(network.tapes_m(pred.mean), batch.shapes.tapes_m)

@@ -28,7 +28,7 @@ EVERY = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Wide:
+class ExtendedShapes:
     """``body`` has ``further`` more components than the body file's prior; betas (P, S + further) and sexes (P,) are
     the participants' (none: P = 0)."""
 
@@ -38,18 +38,18 @@ class Wide:
     sexes: Tensor
 
 
-def widened(body: Body, people: Participants | None = None) -> Wide:
+def extend_shapes(body: Body, people: Participants | None = None) -> ExtendedShapes:
     """The body with the participants' further components; without participants it stays as it is."""
     shapes = len(body.shape_prior()[0])
     if people is None or len(people) < 2:
-        return Wide(body, 0, torch.zeros(0, shapes), torch.zeros(0))
+        return ExtendedShapes(body, 0, torch.zeros(0, shapes), torch.zeros(0))
     seen = [person.shots["front"] for person in people]
     known = torch.stack([nearest(body, shot, person.sex) for shot, person in zip(seen, people, strict=True)])
     left = torch.stack([left_over(body, shot, betas) for shot, betas in zip(seen, known, strict=True)])
     mean, scores, directions = _principal(left.flatten(1))
     sexes = torch.tensor([SEX_CODE[person.sex] for person in people])
     wide = _with(body, mean.view(-1, 3), directions.view(len(directions), -1, 3), shapes)
-    return Wide(wide, len(directions), torch.cat([known, scores], 1), sexes)
+    return ExtendedShapes(wide, len(directions), torch.cat([known, scores], 1), sexes)
 
 
 def nearest(body: Body, shot: Sighting, sex: str) -> Tensor:

@@ -20,7 +20,7 @@ from avatarlab.render import Camera, silhouette
 STEPS, STEP, LIMIT = 10, 0.1, 3.0
 
 
-def hardened(network: Regressor, sampler: Sampler, shapes: Shapes, chance: np.random.Generator) -> Shapes:
+def harden(network: Regressor, sampler: Sampler, shapes: Shapes, chance: np.random.Generator) -> Shapes:
     """People (N) -> people near them whose tapes the network gets worse from the same poses and cameras."""
     batch = sampler.batch_of(shapes, chance)
     slope = sampler.slopes_m[MEASURES.index("stature")]

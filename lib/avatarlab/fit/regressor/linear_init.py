@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatarlab.fit.regressor.data import Batch, partly_seen, seen
+from avatarlab.fit.regressor.data import Batch, drop_views, seen
 from avatarlab.fit.regressor.encoding import GIVEN
 from avatarlab.fit.regressor.model import PATTERNS, Regressor, as_numbers, design, plain_numbers, sight_design
 
@@ -17,7 +17,7 @@ TELLINGS = 4
 """Each person is told of so many times, with weight and sex left out by chance."""
 
 
-def fit_line(network: Regressor, people: Batch, seed: int) -> None:
+def fit_linear_init(network: Regressor, people: Batch, seed: int) -> None:
     """Set the network's typical tapes and its lines, of every pattern of views and of every view, from people photographed twice."""
     network.typical_um.copy_((1e6 * people.shapes.tapes_m.mean(0)).round())
     true = network.numbers(people.shapes.betas, people.shapes.tapes_m)
@@ -33,7 +33,7 @@ def fit_line(network: Regressor, people: Batch, seed: int) -> None:
 
 def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
     """What the line of a pattern is drawn through (N, D)."""
-    told = partly_seen(people, np.random.default_rng(seed))
+    told = drop_views(people, np.random.default_rng(seed))
     shown = told._replace(present=torch.tensor(SHOWN[number]).expand(len(told.present), 2))
     whole = seen(people, shown.present, torch.zeros(len(told.present)), torch.zeros(len(told.present)))
     return design(plain_numbers(whole), told.given)
@@ -42,7 +42,7 @@ def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
 def solved(rows: Tensor, true: Tensor, ridge: float, told: int = GIVEN) -> Tensor:
     """rows (N, D), the first column 1, true (N, K) -> (D, K) by ridge regression on columns of mean 0 and variance 1.
 
-    The constant is free, and what is told of the person (the first ``told`` columns) nearly so: it is exact.
+    The constant is free, and what is told of the person (the first ``linear_inputs`` columns) nearly so: it is exact.
     """
     middle, scale = rows.double().mean(0), rows.double().std(0).clamp_min(1e-3)
     even = (rows.double() - middle)[:, 1:] / scale[1:]

@@ -6,7 +6,7 @@ import torch
 
 from avatarlab.body import Body
 from avatarlab.fit.regressor import encoding, evaluate
-from avatarlab.fit.regressor.coarse_mesh import Coarse
+from avatarlab.fit.regressor.coarse_mesh import CoarseMesh
 from avatarlab.fit.regressor.data import Batch
 from avatarlab.fit.regressor.hard_mining import crop_camera
 from avatarlab.fit.regressor.model import VIEWS, Regressor
@@ -17,9 +17,9 @@ ZOOM = 2
 MASK, OUTLINE = (235, 200, 160), (47, 109, 179)
 
 
-def grid(network: Regressor, body: Body, mesh: Coarse, batch: Batch) -> np.ndarray:
+def grid(network: Regressor, body: Body, mesh: CoarseMesh, batch: Batch) -> np.ndarray:
     """A picture (rows of views, a column per person) uint8 RGB."""
-    pred = evaluate.pred_of(network, evaluate.shown(batch, "front_side"))
+    pred = evaluate.predict(network, evaluate.shown(batch, "front_side"))
     rotation, shift, pose = (part.cpu() for part in encoding.decoded(pred.views, batch.frame))
     with torch.no_grad():
         posed = body(betas=pred.betas[:, None], pose=pose, vertices=mesh.vertices)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from avatarlab.body import Body, poses
 from avatarlab.fit.regressor.encoding import SEX_CODE
-from avatarlab.fit.regressor.extended_shapes import Wide
+from avatarlab.fit.regressor.extended_shapes import ExtendedShapes
 from avatarlab.measure import MEASURES, tapes
 from avatarlab.measure.volume import weight_kg
 
@@ -28,10 +28,10 @@ class Shapes(NamedTuple):
     tapes_m: Tensor
 
 
-class Draws:
+class ShapeSampler:
     """Draws people about ``wide``: half are mixtures of its participants, half draws from the body's prior."""
 
-    def __init__(self, wide: Wide):
+    def __init__(self, wide: ExtendedShapes):
         self.wide, self.body = wide, wide.body
         self.roots = {sex: _root(self.body, sex) for sex in SEXES}
 

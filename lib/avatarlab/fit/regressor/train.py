@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from avatarlab.body import Body
 from avatarlab.fit.regressor import evaluate, hard_mining, overlay
-from avatarlab.fit.regressor.data import Batch, Sampler, partly_seen, rows
-from avatarlab.fit.regressor.extended_shapes import widened
-from avatarlab.fit.regressor.linear_init import fit_line
+from avatarlab.fit.regressor.data import Batch, Sampler, drop_views, rows
+from avatarlab.fit.regressor.extended_shapes import extend_shapes
+from avatarlab.fit.regressor.linear_init import fit_linear_init
 from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.model import Regressor
 from avatarlab.fit.regressor.predict import FirstGuess
@@ -84,7 +84,7 @@ class Round(Dataset):
 
     def __getitem__(self, number: int):
         some = rows(self.people, torch.from_numpy(self.chosen[number]))
-        return partly_seen(some, np.random.default_rng((*self.seed, 2, number))), some
+        return drop_views(some, np.random.default_rng((*self.seed, 2, number))), some
 
 
 class PeopleRounds(lightning.LightningDataModule):
@@ -117,7 +117,7 @@ class PeopleRounds(lightning.LightningDataModule):
             chance = np.random.default_rng((*seed, 0, start))
             shapes = self.sampler.draws(chance, end - start)
             if start < hard_ones:
-                shapes = hard_mining.hardened(self.trainer.lightning_module.network, self.sampler, shapes, chance)
+                shapes = hard_mining.harden(self.trainer.lightning_module.network, self.sampler, shapes, chance)
             parts.append(self.sampler.batch_of(shapes, chance))
         return joined(parts)
 
@@ -193,7 +193,7 @@ def train(
     be resumed.
     """
     torch.manual_seed(settings.seed)
-    sampler, network = Sampler(widened(body, people)), Regressor(settings.width)
+    sampler, network = Sampler(extend_shapes(body, people)), Regressor(settings.width)
     network.encoder.bfloat16 = settings.bfloat16
     module = Training(network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings)
     made, checkpoint = (
@@ -205,7 +205,7 @@ def train(
     if checkpoint is None and settings.start:
         network.load_state_dict(FirstGuess.load(settings.start).network.state_dict())
     elif checkpoint is None:
-        fit_line(network, made.made((settings.seed, LINE_SEED), settings.lined), settings.seed)
+        fit_linear_init(network, made.made((settings.seed, LINE_SEED), settings.lined), settings.seed)
     _trainer(settings, folder, [Tell(tell, settings.steps)] if tell else [], stop_after).fit(
         module, made, ckpt_path=checkpoint, weights_only=False
     )

@@ -43,7 +43,7 @@ class FitRecord:
         return self.split, self.id, self.track, self.inputs
 
 
-def written(record: FitRecord) -> str:
+def write_record(record: FitRecord) -> str:
     """The record as one line of JSON."""
     return json.dumps(asdict(record), sort_keys=True, allow_nan=False)
 

@@ -12,11 +12,11 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.files import sha256, whole
 from avatarlab.core.parallel import Outcome, outcomes
 from avatarlab.core.subject import Subject
-from avatarlab.fit.estimator.map_estimate import REACHES_M, Found, search
-from avatarlab.fit.estimator.posterior_update import concluded
-from avatarlab.fit.estimator.quality import judged
+from avatarlab.fit.estimator.map_estimate import REACHES_M, MapEstimate, search
+from avatarlab.fit.estimator.posterior_update import update_posterior
+from avatarlab.fit.estimator.quality import assess
 from avatarlab.fit.regressor.predict import place
-from avatarlab.fit.train.records import FitRecord, load, written
+from avatarlab.fit.train.records import FitRecord, load, write_record
 from avatarlab.synthetic import Participant, Participants, delivered
 
 log = logging.getLogger(__name__)
@@ -68,15 +68,15 @@ def gather(
     body_path = find(ROOT / body_file if body_file else None)
     path = Path(records) / f"records_{_origin(people, body_path, guess, steps, weights)}.jsonl"
     done = {one.key: one for one in repaired(path)}
-    keys = expected(known, splits, tracks, inputs, per_split)
+    keys = requested_keys(known, splits, tracks, inputs, per_split)
     jobs = [] if only_there else _jobs(known, keys, set(done))
     given = (str(people), str(body_path), guess, steps, weights)
     with open(path, "a", encoding="utf-8", newline="\n") as file:
-        for outcome in outcomes(searched, jobs, workers, ready, given) if jobs else ():
+        for outcome in outcomes(fit_record, jobs, workers, ready, given) if jobs else ():
             if outcome.error:
                 log.warning("%s: %s", _named(known, jobs[outcome.number]), outcome.error)
             for one in outcome.result or ():
-                file.write(written(one) + "\n")
+                file.write(write_record(one) + "\n")
                 done[one.key] = one
             file.flush()
             if progress:
@@ -97,14 +97,14 @@ def repaired(path: Path) -> list[FitRecord]:
     found = load(path)
     if path.is_file() and not path.read_bytes().endswith(b"\n"):
         with whole(path) as part:
-            part.write_text("".join(written(one) + "\n" for one in found), encoding="utf-8", newline="\n")
+            part.write_text("".join(write_record(one) + "\n" for one in found), encoding="utf-8", newline="\n")
     return found
 
 
 Key = tuple[str, str, str, str]
 
 
-def expected(people: Participants, splits, tracks, inputs, per_split: Mapping[str, int] | None) -> set[Key]:
+def requested_keys(people: Participants, splits, tracks, inputs, per_split: Mapping[str, int] | None) -> set[Key]:
     """Keys of all records that are asked for."""
     if unknown := [one for one in inputs if one not in INPUTS]:
         raise InputError(f"inputs: got {', '.join(unknown)}, expected {' or '.join(INPUTS)}.")
@@ -131,7 +131,7 @@ def ready(people: str, body_path: str, guess: str | None, steps: int, weights: s
     return FitModels(Body.load(body_path), Participants.load(people), guess, steps, weights)
 
 
-def searched(models: FitModels, job: FitJob) -> list[FitRecord]:
+def fit_record(models: FitModels, job: FitJob) -> list[FitRecord]:
     """Search one person in one track, for every inputs asked for; InputError where a view shows nobody."""
     one = models.people[job.number]
     views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
@@ -149,10 +149,10 @@ def searched(models: FitModels, job: FitJob) -> list[FitRecord]:
     return records
 
 
-def _record(one: Participant, told: Subject, track: str, kind: str, found: Found) -> FitRecord:
+def _record(one: Participant, told: Subject, track: str, kind: str, found: MapEstimate) -> FitRecord:
     """What one search read."""
-    end = concluded(found, told, None)
+    end = update_posterior(found, told, None)
     return FitRecord(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
-        one.truth_m, one.row, one.mesh_m, judged(found, end).usable,
+        one.truth_m, one.row, one.mesh_m, assess(found, end).usable,
     )  # fmt: skip

@@ -93,7 +93,7 @@ class Sage(Stored):
         return fixed_noise(self.settings).to(self.decoder.positions.device)
 
 
-def seen(rotations: Tensor, positions: Tensor, settings: SageSettings) -> Tensor:
+def tracker_features(rotations: Tensor, positions: Tensor, settings: SageSettings) -> Tensor:
     """Devices over L + 1 frames, rotations (..., 3, 3, 3) and positions (..., 3, 3) m -> what networks see (..., L, 3, 18).
 
     SAGE's features; where ``settings.normalised``, brought to like size: velocities less what they are at rest, rates

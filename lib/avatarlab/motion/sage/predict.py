@@ -8,7 +8,7 @@ from torch import Tensor
 from avatarlab.core.errors import InputError
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, from_6d
-from avatarlab.motion.sage.model import Sage, seen
+from avatarlab.motion.sage.model import Sage, tracker_features
 from avatarlab.motion.skeleton import Skeleton, head_aligned
 from avatarlab.motion.trackers import Trackers, frame_of, turned
 
@@ -60,7 +60,7 @@ class SagePredictor:
         if self.model.settings.normalised:
             yaw, origin = frame_of(rotations[:, -1], positions[:, -1])
             rotations, positions = turned(rotations, positions, yaw[:, None, None], origin[:, None, None])
-        sparse = seen(rotations, positions, self.model.settings)
+        sparse = tracker_features(rotations, positions, self.model.settings)
         with torch.autocast(sparse.device.type, torch.bfloat16, enabled=self.half):
             pose = self.model(sparse, self.noise)[:, -1]
         return pose.float(), sparse[:, -1], yaw

@@ -73,12 +73,12 @@ def root_turned(pose: Tensor, yaw: Tensor) -> Tensor:
 def followed_twice(pose: Tensor, share: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
     """Poses followed by one that is followed by another -> (the latter (B, T, 22, 6), both at the end (B, 2, 22, 6))."""
     one, two = (None, None) if last is None else (last[:, :1], last[:, 1:])
-    first = followed(pose, share, one)
-    second = followed(first, share, two)
+    first = filter_stream(pose, share, one)
+    second = filter_stream(first, share, two)
     return second, torch.cat([first[:, -1:], second[:, -1:]], 1)
 
 
-def followed(pose: Tensor, share: Tensor, last: Tensor | None) -> Tensor:
+def filter_stream(pose: Tensor, share: Tensor, last: Tensor | None) -> Tensor:
     """Poses (B, T, 22, 6) followed from ``last`` (B, 1, 22, 6): each frame goes ``share`` (B, T, 22) of the way."""
     pred = pose[:, 0] if last is None else last[:, 0]
     frames = []

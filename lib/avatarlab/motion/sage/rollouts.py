@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.motion.data.windows import Windows
-from avatarlab.motion.sage.model import Sage, seen
+from avatarlab.motion.sage.model import Sage, tracker_features
 from avatarlab.motion.trackers import frame_of
 
 CHUNK = 512
@@ -40,7 +40,7 @@ class Rollouts:
             numbers = torch.unique_consecutive(windows.first, return_inverse=True)[1]
             window = window.mirrored(numbers[rows] % 2 == 1)
         shown = window.seen_from_last() if settings.normalised else window
-        sparse = seen(shown.device_rotations, shown.device_positions, settings)
+        sparse = tracker_features(shown.device_rotations, shown.device_positions, settings)
         with torch.autocast(sparse.device.type, torch.bfloat16, enabled=self.half):
             pose = model.eval()(sparse, model.noise)[:, -1]
         yaw, _ = frame_of(window.device_rotations[:, -1], window.device_positions[:, -1])

@@ -8,7 +8,7 @@ from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import to_6d
 from avatarlab.motion.sage import losses
 from avatarlab.motion.sage.codebook import Codebook
-from avatarlab.motion.sage.model import Codebooks, Sage, seen, without_dropout
+from avatarlab.motion.sage.model import Codebooks, Sage, tracker_features, without_dropout
 from avatarlab.motion.sage.rollouts import Rollouts
 from avatarlab.motion.sage.sampling import noised
 from avatarlab.motion.skeleton import LOWER, UPPER
@@ -48,7 +48,7 @@ class SageTraining(TrainingModule):
 def shown(window: Window, settings) -> tuple[Window, Tensor]:
     """A window of L + 1 frames -> itself as the settings see it, without the first frame; its features (B, L, 3, 18)."""
     window = window.seen_from_last() if settings.normalised else window
-    sparse = seen(window.device_rotations, window.device_positions, settings)
+    sparse = tracker_features(window.device_rotations, window.device_positions, settings)
     parts = (window.rotations, window.positions, window.device_rotations, window.device_positions)
     return Window(*(x[:, 1:] for x in parts)), sparse
 
