@@ -50,7 +50,7 @@ def test_viewer_shows_the_body_as_it_poses_itself(tube, tmp_path, pose):
 def test_elbow_turned_further_in_the_viewer_carries_the_forearm(tube, tmp_path):
     write_glb(tmp_path / "a.glb", tube, person(), display_pose="tpose", lod=whole_body(tube))
     glb = Glb(tmp_path / "a.glb")
-    before, after = glb.posed(), glb.posed(turns={"left_elbow": np.array([0, 0, np.pi / 2])})
+    before, after = glb.posed(), glb.posed(rotations={"left_elbow": np.array([0, 0, np.pi / 2])})
     end = before[:, 0] > 0.4
     x, y, z = (before[end] - [0.3, RADIUS, 0]).T
     expected = np.stack([0.3 - y, RADIUS + x, z], axis=1)
@@ -159,7 +159,7 @@ def test_avatar_moves_like_the_body(avatar, open_body, open_lod, woman):
         turns[name] = (raised[j] - lowered[j]).numpy()
     with torch.no_grad():
         truth = open_body(betas=woman.betas(), pose=raised).vertices[: open_body.skin_count].numpy()
-    error = _distances(glb.posed(turns=turns), truth[open_lod.keep] - [0, truth[:, 1].min(), 0])
+    error = _distances(glb.posed(rotations=turns), truth[open_lod.keep] - [0, truth[:, 1].min(), 0])
     assert error.mean() < 0.5e-3
 
 

@@ -107,7 +107,7 @@ def test_a_damaged_file_is_no_fallback(body, published):
 
 
 def test_fit_reports_the_posterior(body, person, observed, posterior, monkeypatch):
-    monkeypatch.setattr("avatarlab.fit.fitting.learned", lambda *_: posterior)
+    monkeypatch.setattr("avatarlab.fit.fitting.load_posterior", lambda *_: posterior)
     result = fit(tuple(observed.values()), person.subject, body, steps=1)
     quality = result.quality
     assert quality.calibrated and result.readings.inputs == "front_side"
