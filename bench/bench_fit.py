@@ -21,7 +21,7 @@ from avatarlab.fit import fit
 from avatarlab.fit.cases import read
 from avatarlab.fit.estimator.target import target
 from avatarlab.fit.external import looked
-from avatarlab.fit.regressor.predict import first_guess, place
+from avatarlab.fit.regressor.predict import first_guess, weights_path
 
 PERSON = [{"name": "rendered", "front": "rendered:7"}]
 
@@ -39,7 +39,7 @@ def seconds(action, repeats: int) -> float:
 
 def guess_seconds(views: tuple, person, body: Body, repeats: int) -> dict[str, float]:
     """The first guess from two observations; nothing where its weights are not there yet."""
-    if not place("pretrained").is_file():
+    if not weights_path("pretrained").is_file():
         return {}
 
     def guess():

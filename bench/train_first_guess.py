@@ -15,7 +15,7 @@ import torch
 
 from avatarlab import ROOT
 from avatarlab.body import Body
-from avatarlab.fit.regressor.predict import place
+from avatarlab.fit.regressor.predict import weights_path
 from avatarlab.fit.regressor.publishing import publish
 from avatarlab.fit.regressor.train import CHECKPOINT, RegressorSettings, train
 from avatarlab.learn.trainer import forget
@@ -39,7 +39,7 @@ def main(people_file: str = "data/people/participants.npz", folder: str = ".run/
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout
-    publish(place("pretrained"), module, body, people, metrics, commit.strip())
+    publish(weights_path("pretrained"), module, body, people, metrics, commit.strip())
     forget(ROOT / folder, CHECKPOINT)
 
 

@@ -5,7 +5,7 @@ import roma
 import torch
 
 from avatarlab.body import poses
-from avatarlab.body.jacobians import Slopes, left_jacobian
+from avatarlab.body.jacobians import Jacobians, left_jacobian
 
 TURNED = range(1, 22)
 STEP = 1e-2
@@ -16,7 +16,7 @@ def posed(open_body):
     chance = torch.Generator().manual_seed(3)
     pose = poses.apose(45) + 0.1 * torch.randn(55, 3, generator=chance)
     betas = 0.5 * torch.randn(48, generator=chance)
-    return betas, pose, Slopes(open_body, 48, TURNED).at(betas, pose)
+    return betas, pose, Jacobians(open_body, 48, TURNED).at(betas, pose)
 
 
 def test_places_are_those_of_the_forward_pass(open_body, posed):
@@ -55,7 +55,7 @@ def test_slopes_by_pose_lack_only_the_correctives(open_body, posed):
 def test_a_subset_knows_the_same(open_body, posed):
     betas, pose, posture = posed
     chosen = torch.tensor([5, 4000, 9000])
-    few = Slopes(open_body, 48, TURNED, chosen).at(betas, pose)
+    few = Jacobians(open_body, 48, TURNED, chosen).at(betas, pose)
     for ours, known in zip(few.vertex_slopes(torch.arange(3)), posture.vertex_slopes(chosen), strict=True):
         assert (ours - known).abs().max() < 1e-5
 

@@ -24,7 +24,7 @@ def test_colour_is_found_despite_shine_frames_and_hair(colour):
     rgb, face = made_face(colour)
     rgb[110:120, 20:70] = 25  # spectacle frame
     rgb[20:30, 60:140] = 245  # shine
-    sample = skin.sample(rgb, face)
+    sample = skin.sample_skin(rgb, face)
     expected = skin.to_lab(np.uint8([colour]))[0]
     assert np.abs(sample.lab - expected).max() < 1.0
     assert np.abs(sample.rgb * 255 - colour).max() < 4
@@ -40,9 +40,9 @@ def test_lab_agrees_with_the_textbook():
 
 def test_too_little_skin_is_none():
     rgb, face = made_face((200, 150, 120))
-    assert skin.sample(rgb, face * 0.02) is None
-    assert skin.sample(rgb, face + 1000) is None
-    assert skin.sample(np.full_like(rgb, 255), face) is None
+    assert skin.sample_skin(rgb, face * 0.02) is None
+    assert skin.sample_skin(rgb, face + 1000) is None
+    assert skin.sample_skin(np.full_like(rgb, 255), face) is None
 
 
 def test_astronaut_is_fair_and_repeatable_over_brightness():
@@ -50,7 +50,7 @@ def test_astronaut_is_fair_and_repeatable_over_brightness():
     lab = observation.skin.lab
     assert 70 < lab[0] < 90 and 4 < lab[1] < 16 and 8 < lab[2] < 24
     darker = cv2.convertScaleAbs(astronaut_photo().rgb, alpha=0.7)
-    assert skin.sample(darker, observation.face).lab[0] < lab[0] - 10
+    assert skin.sample_skin(darker, observation.face).lab[0] < lab[0] - 10
 
 
 def test_same_man_same_skin():

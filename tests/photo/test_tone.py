@@ -98,7 +98,7 @@ def shot_faces(open_body):
     pairs = []
     for linear, face, truth in sitters(open_body, range(5)):
         chance = np.random.default_rng(len(pairs))
-        samples = (skin.sample(taken(linear, chance), face) for _ in range(14))
+        samples = (skin.sample_skin(taken(linear, chance), face) for _ in range(14))
         pairs += [(sample, truth) for sample in samples if sample]
     return pairs
 

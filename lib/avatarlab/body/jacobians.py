@@ -21,7 +21,7 @@ _SMALL = 1e-3
 """Angle (rad) under which the series of sine and cosine are taken."""
 
 
-class Slopes:
+class Jacobians:
     """The parts of a body that its slopes need; ``at(betas, pose)`` poses it."""
 
     def __init__(self, body: Body, shapes: int, turned: range, vertices: Tensor | None = None):
@@ -56,7 +56,7 @@ class Posture:
     Slopes are (N, 3, S) by shape and (N, 3, 3 J) by the axis-angles of the J turned joints, both m per unit.
     """
 
-    def __init__(self, parts: Slopes, betas: Tensor, pose: Tensor):
+    def __init__(self, parts: Jacobians, betas: Tensor, pose: Tensor):
         self.parts, skin = parts, parts.skin
         rest_joints = parts.joint_points.rest(betas[None], None).mT
         local = roma.rotvec_to_rotmat(pose[None])

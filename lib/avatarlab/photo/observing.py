@@ -35,7 +35,7 @@ def _described(photo: Photo, view_hint: str, pose: Pose, count: int) -> Observat
     mask = matting.refine(photo.rgb, pose.confidence, pose.keypoints)
     parts = body_parts.part_map(mask, pose.keypoints, view)
     face = find_face(photo.rgb, pose)
-    colour = skin.sample(photo.rgb, face) if face is not None else None
+    colour = skin.sample_skin(photo.rgb, face) if face is not None else None
     found = [findings.finding("several_people", count=count)] if count > 1 else []
     found += findings.of_frame(mask, parts, pose.keypoints) + findings.of_view(view, view_hint, yaw)
     found += findings.of_pose(mask, pose.keypoints, pose.world, view)

@@ -18,7 +18,7 @@ MIN_COUNT = 40
 MAD_TO_SD = 1.4826
 
 
-def sample(rgb: np.ndarray, face: np.ndarray) -> SkinSample | None:
+def sample_skin(rgb: np.ndarray, face: np.ndarray) -> SkinSample | None:
     """Return the skin sample of rgb uint8 (H, W, 3) with face points (478, 3) px, or None if too little is seen."""
     low = np.maximum(np.floor(face[:, :2].min(0)).astype(int), 0)
     high = np.minimum(np.ceil(face[:, :2].max(0)).astype(int) + 1, rgb.shape[1::-1])

@@ -2,13 +2,13 @@
 
 import torch
 
-from avatarlab.fit.estimator.residuals import DOUBLE, Normal
+from avatarlab.fit.estimator.residuals import DOUBLE, NormalEquations
 from avatarlab.fit.estimator.state import PER_VIEW
 
 
 def test_blocks_add_up_to_the_whole_system():
     chance, shapes, views = torch.Generator().manual_seed(1), 5, 2
-    normal = Normal(shapes, views)
+    normal = NormalEquations(shapes, views)
     whole_h, whole_g, energy = torch.zeros_like(normal.h), torch.zeros_like(normal.g), 0.0
     for view in (0, 1, 1):
         slopes = torch.randn(9, shapes + PER_VIEW, generator=chance, dtype=DOUBLE)
@@ -29,7 +29,7 @@ def test_blocks_add_up_to_the_whole_system():
 
 def test_a_diagonal_is_the_same_as_unit_slopes():
     off, sigma = torch.tensor([0.3, -0.1], dtype=DOUBLE), torch.tensor([0.2, 0.5], dtype=DOUBLE)
-    one, two = Normal(3, 1), Normal(3, 1)
+    one, two = NormalEquations(3, 1), NormalEquations(3, 1)
     pose = one.pose(0)
     span = slice(pose.start, pose.start + 2)
     one.add_diagonal(off, sigma, span)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from avatarlab.body import poses
-from avatarlab.body.jacobians import Slopes
+from avatarlab.body.jacobians import Jacobians
 from avatarlab.fit.estimator.state import (
     PER_VIEW,
     POSED,
@@ -21,7 +21,7 @@ from avatarlab.photo.keypoints import Keypoints
 
 def pixels(body, state, points, size=(300, 400)):
     view = state.views[0]
-    posture = Slopes(body, len(state.betas), range(1, POSED)).at(state.betas, view.pose)
+    posture = Jacobians(body, len(state.betas), range(1, POSED)).at(state.betas, view.pose)
     moves = keypoint_moves(posture, view, points, points.vertices)
     return imaged(moves, view, size, len(state.betas) + 6)
 

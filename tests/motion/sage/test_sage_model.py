@@ -8,7 +8,7 @@ from avatarlab.motion.sage import PAPER, SMALL, TINY
 from avatarlab.motion.sage.codebook import Codebook, Quantiser, used_codes
 from avatarlab.motion.sage.denoiser import Denoiser
 from avatarlab.motion.sage.model import Codebooks, Sage, scaled, size
-from avatarlab.motion.sage.pose_pca import PosePCA, shared_out
+from avatarlab.motion.sage.pose_pca import PosePCA, slot_shares
 from avatarlab.motion.sage.refiner import Refiner, filter_stream
 from avatarlab.motion.skeleton import LOWER, UPPER
 from avatarlab.motion.trackers import features
@@ -91,7 +91,7 @@ def test_k_means_finds_clusters():
 
 def test_slots_have_equally_much_to_say():
     values = [2.0**-k for k in range(24)]
-    slots = shared_out(values, 12, 3)
+    slots = slot_shares(values, 12, 3)
     assert sorted(k for slot in slots for k in slot) == list(range(24))
     assert max(map(len, slots)) <= 3 and [len(slot) for slot in slots] == sorted(len(slot) for slot in slots)
 

@@ -8,7 +8,7 @@ import torch
 
 from avatarlab.motion.sage import PAPER, TINY
 from avatarlab.motion.sage.model import Sage
-from avatarlab.motion.sage.sampling import fixed_noise, noised, sample, scheduler
+from avatarlab.motion.sage.sampling import add_noise, fixed_noise, sample, scheduler
 
 
 def cosine(t: int) -> float:
@@ -72,7 +72,7 @@ def test_repeatable_and_hardly_random():
 
 def test_noise_grows_with_time():
     clean = torch.randn(4000, 1, 4, generator=torch.Generator().manual_seed(1))
-    noisy, times = noised(clean, torch.Generator().manual_seed(2))
+    noisy, times = add_noise(clean, torch.Generator().manual_seed(2))
     early, late = times < 50, times > 950
     assert (noisy - clean)[early].std() < 0.15 and abs(float(noisy[late].std()) - 1) < 0.1
     correlation = torch.corrcoef(torch.stack([noisy[late].flatten(), clean[late].flatten()]))[0, 1]

@@ -116,7 +116,7 @@ class MapEstimate:
         return clothing_gaps(regions(self.search, self.state, number) for number in range(len(self.state.views)))
 
 
-class Clock:
+class StepCounter:
     """Counts the steps of a search; ``tell(done, total, stage, loss)`` hears each."""
 
     def __init__(self, tell: Callable[[int, int, str, float], None] | None):
@@ -144,7 +144,7 @@ def search(
     ``ahead``: an earlier search of the same person, of whose observations what was prepared is taken over; the
     result is the same to the last digit.
     """
-    clock = Clock(progress)
+    clock = StepCounter(progress)
     known = {id(aim.observation): aim for aim in ahead.targets} if ahead else {}
     targets = tuple(known.get(id(observation)) or target(observation) for observation in observations)
     stood = ahead.search.stood if ahead else {}

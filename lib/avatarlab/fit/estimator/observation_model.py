@@ -3,7 +3,7 @@
 from weakref import WeakKeyDictionary
 
 from avatarlab.body import Body
-from avatarlab.body.jacobians import Slopes
+from avatarlab.body.jacobians import Jacobians
 from avatarlab.fit.estimator.contours import Drawing
 from avatarlab.fit.estimator.shape import Stature
 from avatarlab.fit.estimator.state import POSED
@@ -16,8 +16,8 @@ class ObservationModel:
     def __init__(self, body: Body):
         shapes, turned = len(body.shape_prior()[0]), range(1, POSED)
         self.points, self.stature, self.draw = Keypoints(body), Stature(body), Drawing(body)
-        self.all = Slopes(body, shapes, turned)
-        self.few = Slopes(body, shapes, turned, self.points.vertices)
+        self.all = Jacobians(body, shapes, turned)
+        self.few = Jacobians(body, shapes, turned, self.points.vertices)
 
 
 _known: WeakKeyDictionary = WeakKeyDictionary()

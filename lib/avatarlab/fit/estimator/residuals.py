@@ -16,7 +16,7 @@ from avatarlab.fit.estimator.state import CAMERA, PER_VIEW, POSE, POSED, Image, 
 DOUBLE = torch.float64
 
 
-class Normal:
+class NormalEquations:
     """H (P, P), g (P,) and energy of a sum of squares over a State's step."""
 
     def __init__(self, shapes: int, views: int):
@@ -75,7 +75,7 @@ def _loose() -> Tensor:
 
 
 def keypoints(
-    normal: Normal, view: int, image: Image, target: Tensor, seen: Tensor, sigma_scale: float, side: bool
+    normal: NormalEquations, view: int, image: Image, target: Tensor, seen: Tensor, sigma_scale: float, side: bool
 ) -> None:
     """The 33 keypoints; ``sigma_scale`` >= 1 widens their standard deviation while the fit is still far."""
     sigma = KEYPOINT_M * sigma_scale * _loose() * (1.5 if side else 1.0) * image.scale.median()
@@ -95,7 +95,9 @@ _BONE_ENDS = tuple(torch.tensor(ends) for ends in zip(*BONES, strict=True))
 BONE_SIGMA = 0.30
 
 
-def directions(normal: Normal, view: int, moves: Moves, world: Tensor, seen: Tensor, sigma_scale: float) -> None:
+def directions(
+    normal: NormalEquations, view: int, moves: Moves, world: Tensor, seen: Tensor, sigma_scale: float
+) -> None:
     """Directions of limbs in space as MediaPipe guesses them: weak, but they tell front from back."""
     one, two = _BONE_ENDS
     bone, slope = moves.local[two] - moves.local[one], moves.slopes[two] - moves.slopes[one]
@@ -123,7 +125,7 @@ class Lines:
     weight: Tensor
 
 
-def lines(normal: Normal, view: int, image: Image, pairs: Lines, sigma_m: float, reach_m: float) -> None:
+def lines(normal: NormalEquations, view: int, image: Image, pairs: Lines, sigma_m: float, reach_m: float) -> None:
     """Outline points pulled on to the photo's outline along its normals; robust beyond ``reach_m``."""
     sigma = sigma_m * image.scale
     slopes = (image.slopes * pairs.normals[..., None]).sum(1) / sigma[:, None]
@@ -152,7 +154,7 @@ def pose_sigma() -> Tensor:
     return torch.tensor(rows, dtype=DOUBLE).reshape(-1)
 
 
-def pose_prior(normal: Normal, state: State, rest: Tensor, strength: float) -> None:
+def pose_prior(normal: NormalEquations, state: State, rest: Tensor, strength: float) -> None:
     """Every view's pose near ``rest`` (55, 3); ``strength`` > 1 while the camera is still unknown."""
     for number, view in enumerate(state.views):
         off = (view.pose - rest)[1:POSED].reshape(-1).double()
@@ -164,7 +166,7 @@ BEND = {("left_knee", 0): 1.0, ("right_knee", 0): 1.0, ("left_elbow", 1): -1.0, 
 BEND_SIGMA = 0.06
 
 
-def _bending(normal: Normal, pose: Tensor, start: int) -> None:
+def _bending(normal: NormalEquations, pose: Tensor, start: int) -> None:
     """Knees and elbows do not bend backwards; the pose's columns begin at ``start``."""
     for (joint, axis), sign in BEND.items():
         index = JOINT_NAMES.index(joint)
@@ -185,7 +187,7 @@ def tie_sigma() -> Tensor:
     return torch.tensor([TIE.get(name.split("_")[-1], TIE_ELSE) for name in JOINT_NAMES[1:POSED]], dtype=DOUBLE)
 
 
-def tie(normal: Normal, state: State) -> None:
+def tie(normal: NormalEquations, state: State) -> None:
     """People move between two photos: arms a lot, the rest little."""
     if len(state.views) < 2:
         return
@@ -201,7 +203,7 @@ FOCAL_SIGMA = {"exif": 0.02, "assumed": 0.15}
 TILT_SIGMA = 0.20
 
 
-def camera_prior(normal: Normal, number: int, state: State, focal_px: float, source: str) -> None:
+def camera_prior(normal: NormalEquations, number: int, state: State, focal_px: float, source: str) -> None:
     """The focal length near its guess; the body upright in the picture, mildly."""
     view, span = state.views[number], normal.spans(number)[1]
     off = view.log_focal.double().reshape(1) - np.log(focal_px)
@@ -215,7 +217,7 @@ def camera_prior(normal: Normal, number: int, state: State, focal_px: float, sou
     normal.add(lean / TILT_SIGMA, slopes / TILT_SIGMA, torch.ones(2, dtype=DOUBLE), (span,))
 
 
-def shape_prior(normal: Normal, state: State, prior) -> None:
+def shape_prior(normal: NormalEquations, state: State, prior) -> None:
     """The shape near the population."""
     off = state.betas.double() - prior.mean
     s = slice(0, normal.shapes)

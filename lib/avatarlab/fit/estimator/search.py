@@ -13,7 +13,7 @@ from avatarlab.body.jacobians import Posture
 from avatarlab.fit.estimator import contours, residuals, silhouette_widths, silhouettes
 from avatarlab.fit.estimator.contours import Drawn
 from avatarlab.fit.estimator.observation_model import observation_model
-from avatarlab.fit.estimator.residuals import DOUBLE, Normal
+from avatarlab.fit.estimator.residuals import DOUBLE, NormalEquations
 from avatarlab.fit.estimator.shape import ShapePrior, to_stature
 from avatarlab.fit.estimator.solve import constrained_step
 from avatarlab.fit.estimator.state import (
@@ -78,12 +78,14 @@ class Search:
         """The prior's mean given the stature (S,)."""
         return to_stature(self.prior.mean.float(), self.stature, self.stature_m, self.prior.covariance)
 
-    def system(self, state: State, loose: float = 1.0, strength: float = 1.0, postures=None, views=None) -> Normal:
+    def system(
+        self, state: State, loose: float = 1.0, strength: float = 1.0, postures=None, views=None
+    ) -> NormalEquations:
         """Keypoints, limb directions and every prior; the whole bodies' ``postures`` are used where they are there.
 
         ``views``: which photos the state's views are of, if not all.
         """
-        normal = Normal(len(state.betas), len(state.views))
+        normal = NormalEquations(len(state.betas), len(state.views))
         for number, (view, aim) in enumerate(zip(state.views, self._aims(views), strict=True)):
             if postures is None:
                 posture, chosen = self.few.at(state.betas, view.pose), torch.arange(len(self.points.vertices))
@@ -108,13 +110,15 @@ class Search:
         """The whole body in each view's pose."""
         return [self.all.at(state.betas, view.pose) for view in state.views]
 
-    def _keypoints(self, normal: Normal, state: State, number: int, aim: Target, moves, loose: float) -> None:
+    def _keypoints(
+        self, normal: NormalEquations, state: State, number: int, aim: Target, moves, loose: float
+    ) -> None:
         image = imaged(moves, state.views[number], aim.size, normal.shapes + 6)
         residuals.keypoints(normal, number, image, aim.keypoints, aim.seen, loose, aim.side)
         residuals.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         residuals.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
 
-    def add_rows(self, normal: Normal, posture: Posture, view: ViewState, number: int) -> None:
+    def add_rows(self, normal: NormalEquations, posture: Posture, view: ViewState, number: int) -> None:
         """The row widths of one view."""
         aim = self.targets[number]
         if not len(self.seen[number].row):
@@ -126,7 +130,9 @@ class Search:
         moves = vertex_moves(posture, view, pairs.vertices.reshape(-1))
         silhouette_widths.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
 
-    def add_outline(self, normal: Normal, shown: Shown, view: ViewState, number: int, reach_m: float) -> float:
+    def add_outline(
+        self, normal: NormalEquations, shown: Shown, view: ViewState, number: int, reach_m: float
+    ) -> float:
         """The outline of one view; returns the misfit (m) at trunk and legs."""
         aim = self.targets[number]
         found = contours.pairs(self.draw, shown.drawn[number], aim)
@@ -138,7 +144,7 @@ class Search:
         residuals.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
         return contours.misfit(self.draw, found, float(image.scale.median()))[1]
 
-    def take(self, state: State, normal: Normal, free: Tensor, damping: float) -> State:
+    def take(self, state: State, normal: NormalEquations, free: Tensor, damping: float) -> State:
         """One constrained step, then the exact stature."""
         if not bool(free[0]):
             return state.moved(constrained_step(normal, None, 0.0, damping, free))
@@ -275,7 +281,7 @@ class Search:
             self.report("outline", normal.energy)
         return state
 
-    def complete(self, state: State, reach_m: float, shown: Shown | None = None) -> Normal:
+    def complete(self, state: State, reach_m: float, shown: Shown | None = None) -> NormalEquations:
         """The whole system at one state; learns the outlines' standard deviations by the way.
 
         ``shown``: the state's bodies, if they are drawn already.
@@ -287,7 +293,7 @@ class Search:
             self.sigma_m[number] = contours.sigma(self.misfit_m[number], self.targets[number].observation.capture)
         return normal
 
-    def honest(self, state: State, reach_m: float) -> Normal:
+    def honest(self, state: State, reach_m: float) -> NormalEquations:
         """The whole system with every outline as unsure as it last misfitted, clothes and all."""
         self.sigma_m = [
             max(misfit, contours.SIGMA_M[aim.observation.capture][0])
@@ -313,7 +319,7 @@ class Search:
                 damping *= 9
         return state
 
-    def _covered(self, state: State, trust: list[Tensor], postures: list[Posture]) -> Normal:
+    def _covered(self, state: State, trust: list[Tensor], postures: list[Posture]) -> NormalEquations:
         """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
         normal = self.system(state, postures=postures)
         for number, (view, aim) in enumerate(zip(state.views, self.targets, strict=True)):

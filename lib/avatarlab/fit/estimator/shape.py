@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.body import Body, poses
-from avatarlab.body.jacobians import Slopes
+from avatarlab.body.jacobians import Jacobians
 from avatarlab.measure.anchors import topology
 
 JITTER = 1e-4
@@ -22,7 +22,7 @@ class Stature:
     def __init__(self, body: Body):
         chosen = torch.cat([torch.tensor([body.landmarks["HEAD_TOP"]]), topology(body).soles])
         shapes = len(body.shape_prior()[0])
-        still = Slopes(body, shapes, range(1, 2), chosen).at(torch.zeros(shapes), poses.standing())
+        still = Jacobians(body, shapes, range(1, 2), chosen).at(torch.zeros(shapes), poses.standing())
         self.heights = still.vertices[:, 1].double()
         self.slopes = still.vertex_slopes(torch.arange(len(chosen)))[0][:, 1].double()
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from avatarlab.fit.estimator.contours import Drawing, Drawn
-from avatarlab.fit.estimator.residuals import Normal
+from avatarlab.fit.estimator.residuals import NormalEquations
 from avatarlab.fit.estimator.state import Image
 from avatarlab.fit.estimator.target import Target
 from avatarlab.photo.observation import PART_NAMES
@@ -103,7 +103,7 @@ def compare(drawing: Drawing, drawn: Drawn, aim: Target, seen: Widths) -> RowPai
     return RowPairs(vertices, torch.as_tensor(ours.width[both] - seen.width[both], dtype=torch.float64))
 
 
-def add(normal: Normal, view: int, image: Image, pairs: RowPairs, scale_sigma: float = 1.0) -> None:
+def add(normal: NormalEquations, view: int, image: Image, pairs: RowPairs, scale_sigma: float = 1.0) -> None:
     """Row widths as residuals; image: the 2N points of ``pairs.vertices`` in order."""
     count = len(pairs.off)
     sigma = SIGMA_M * scale_sigma * image.scale[:count]

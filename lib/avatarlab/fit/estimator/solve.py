@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from avatarlab.fit.estimator.residuals import DOUBLE, Normal
+from avatarlab.fit.estimator.residuals import DOUBLE, NormalEquations
 from avatarlab.fit.estimator.state import CAMERA, PER_VIEW
 
 TURN_LIMIT = 0.35
@@ -11,7 +11,9 @@ TURN_LIMIT = 0.35
 SHAPE_LIMIT = 1.5
 
 
-def constrained_step(normal: Normal, slope: Tensor | None, missing: float, damping: float, free: Tensor) -> Tensor:
+def constrained_step(
+    normal: NormalEquations, slope: Tensor | None, missing: float, damping: float, free: Tensor
+) -> Tensor:
     """Solve H s = -g over the ``free`` columns (P,) bool, with slope (S,) . s_shape = missing (m).
 
     ``slope`` None: the shape is not free. ``damping`` is added relative to the diagonal; long steps are shortened as a whole.
@@ -31,7 +33,7 @@ def constrained_step(normal: Normal, slope: Tensor | None, missing: float, dampi
     return step * min(1.0, _limit(step[: normal.shapes], SHAPE_LIMIT), _limit(_turns(step, normal), TURN_LIMIT))
 
 
-def _turns(step: Tensor, normal: Normal) -> Tensor:
+def _turns(step: Tensor, normal: NormalEquations) -> Tensor:
     """The angles of a step: all but shape, shifts and focal."""
     rest = step[normal.shapes :].reshape(-1, PER_VIEW)
     return torch.cat([rest[:, :3], rest[:, CAMERA:]], 1)
@@ -42,7 +44,7 @@ def _limit(part: Tensor, limit: float) -> float:
     return limit / longest if longest > limit else 1.0
 
 
-def shape_system(normal: Normal) -> tuple[Tensor, Tensor]:
+def shape_system(normal: NormalEquations) -> tuple[Tensor, Tensor]:
     """H (S, S) and g (S,) of the shape alone, cameras and poses eliminated (Schur complement)."""
     s = normal.shapes
     rest = normal.h[s:, s:] + 1e-6 * torch.eye(len(normal.h) - s, dtype=DOUBLE)

@@ -64,7 +64,7 @@ class FirstGuess:
     @classmethod
     def load(cls, weights: str | Path = "pretrained") -> "FirstGuess":
         """Load ``pretrained`` or ``trained`` weights, or those at a path; any trouble raises InputError."""
-        return cls(*files.load(place(weights)))
+        return cls(*files.load(weights_path(weights)))
 
     def __call__(self, targets: "tuple[Target, ...]", subject: Subject, body: "Body") -> Guess:
         """Guess from one view or more of one person, at least a mask in each; weight and sex may be unknown."""
@@ -110,7 +110,7 @@ class FirstGuess:
         return tuple(dict(zip(MEASURES, numbers.tolist(), strict=True)) for numbers in (values, std))
 
 
-def place(weights: str | Path) -> Path:
+def weights_path(weights: str | Path) -> Path:
     """Where weights are: those called ``pretrained`` or ``trained``, or a path."""
     return files.find(NAME, STAGE, weights) if weights in files.WHICH else Path(weights)
 
@@ -122,7 +122,7 @@ def _kept(path: Path, changed_ns: int) -> FirstGuess:
 
 def first_guess(targets, subject: Subject, body, weights: str | Path = "pretrained") -> Guess:
     """The Guess of ``FirstGuess``; the network is kept between calls, missing weights raise InputError."""
-    path = place(weights)
+    path = weights_path(weights)
     return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, subject, body)
 
 
@@ -140,7 +140,7 @@ def given(
         raise InputError(
             f"guess: got {guess!r}, expected a Guess, {' or '.join(CHOICES)}, or None for the default."
         )
-    default = place(weights).is_file() and all(target.observation.capture in TAUGHT for target in targets)
+    default = weights_path(weights).is_file() and all(target.observation.capture in TAUGHT for target in targets)
     usable = all(whole_person(target) for target in targets) and (guess or default)
     return first_guess(targets, subject.unweighed(), body, weights) if usable else None
 

@@ -15,7 +15,7 @@ from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator.map_estimate import REACHES_M, MapEstimate, search
 from avatarlab.fit.estimator.posterior_update import update_posterior
 from avatarlab.fit.estimator.quality import assess
-from avatarlab.fit.regressor.predict import place
+from avatarlab.fit.regressor.predict import weights_path
 from avatarlab.fit.train.records import FitRecord, load, write_record
 from avatarlab.synthetic import Participant, Participants, delivered
 
@@ -86,7 +86,7 @@ def gather(
 
 def _origin(people, body_path: Path, guess: str | None, steps: int, weights: str) -> str:
     """What makes records comparable: the participants, the body, what the search starts from, how long it goes on."""
-    network = place(weights)
+    network = weights_path(weights)
     start = "starts" if guess == "starts" or not network.is_file() else sha256(network)[:6]
     return f"{sha256(people)[:8]}_{sha256(body_path)[:6]}_{start}_{steps}"
 

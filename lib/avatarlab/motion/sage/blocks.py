@@ -109,10 +109,10 @@ class PoseNormaliser(nn.Module):
 
 def sinusoidal_positions(count: int, width: int) -> Tensor:
     """Sines and cosines (count, width) that say which token is which. Source: Vaswani et al., arXiv:1706.03762."""
-    return waves(torch.arange(count, dtype=torch.float32), width)
+    return frequencies(torch.arange(count, dtype=torch.float32), width)
 
 
-def waves(numbers: Tensor, width: int) -> Tensor:
+def frequencies(numbers: Tensor, width: int) -> Tensor:
     """Numbers (...) -> cosines and sines (..., width) of them at falling frequencies."""
     falling = torch.arange(width // 2, dtype=torch.float32, device=numbers.device) / (width // 2)
     angles = numbers[..., None].float() * torch.exp(-math.log(10_000.0) * falling)

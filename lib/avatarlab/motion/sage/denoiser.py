@@ -4,7 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from avatarlab.core.shapes import expect
-from avatarlab.motion.sage.blocks import CHANNELS, Attention, DeviceMix, perceptron, sinusoidal_positions, waves
+from avatarlab.motion.sage.blocks import (
+    CHANNELS,
+    Attention,
+    DeviceMix,
+    frequencies,
+    perceptron,
+    sinusoidal_positions,
+)
 from avatarlab.motion.sage.settings import SageSettings
 
 MIXED = 22
@@ -93,7 +100,7 @@ class Denoiser(nn.Module):
             raise ValueError("above: the lower denoiser needs the upper latents, the upper one has none.")
         x = noisy if above is None else torch.cat([noisy, above.to(noisy.dtype)], -1)
         x = self.inputs(torch.cat([known, self.mix_tokens(self.join(x))], -1)) + self.positions
-        embedded = self.time(waves(time, WAVES))
+        embedded = self.time(frequencies(time, WAVES))
         for block in self.blocks:
             x = block(x, embedded)
         return self.outputs(x)

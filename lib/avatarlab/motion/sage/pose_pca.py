@@ -72,14 +72,14 @@ class PosePCA(nn.Module):
         values, vectors = values.flip(0)[:count].clamp_min(1e-12).float(), vectors.flip(1)[:, :count].float()
         sign = torch.gather(vectors, 0, vectors.abs().argmax(0)[None]).sign()  # which of the two is chance
         self.basis.copy_(vectors * sign)
-        for slot, chosen in enumerate(shared_out(values.tolist(), self.tokens * self.books, self.entry_size)):
+        for slot, chosen in enumerate(slot_shares(values.tolist(), self.tokens * self.books, self.entry_size)):
             book, token = divmod(slot, self.tokens)
             begin = (token * self.books + book) * self.entry_size
             self.place[chosen] = torch.arange(begin, begin + len(chosen))
             self.size[chosen] = values[chosen].sum().sqrt()
 
 
-def shared_out(values: Sequence[float], slots: int, most: int) -> list[list[int]]:
+def slot_shares(values: Sequence[float], slots: int, most: int) -> list[list[int]]:
     """Components of falling variances ``values`` -> numbers of those of each slot, at most ``most``.
 
     The product of variances is kept even over slots, so that equally many codes leave equal errors; slots of like kind

@@ -60,7 +60,7 @@ class Refiner(nn.Module):
             return pose + added, (state, pose[:, -1:])
         yaw = pose.new_zeros(pose.shape[:2]) if yaw is None else yaw
         fresh = root_turned(pose + self.usual.spread * added, yaw)
-        pred, last = followed_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
+        pred, last = filter_stream_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
         return root_turned(pred, -yaw), (state, last)
 
 
@@ -70,7 +70,7 @@ def root_turned(pose: Tensor, yaw: Tensor) -> Tensor:
     return torch.cat([columns.flatten(-2)[:, :, None], pose[:, :, 1:]], 2)
 
 
-def followed_twice(pose: Tensor, share: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+def filter_stream_twice(pose: Tensor, share: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
     """Poses followed by one that is followed by another -> (the latter (B, T, 22, 6), both at the end (B, 2, 22, 6))."""
     one, two = (None, None) if last is None else (last[:, :1], last[:, 1:])
     first = filter_stream(pose, share, one)

@@ -43,7 +43,7 @@ def sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, settings:
     return latents
 
 
-def noised(latents: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def add_noise(latents: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Clean latents (B, T, latent) of size one -> (noisy ones, their times (B,)), times drawn evenly."""
     times = torch.randint(TIMES, (len(latents),), generator=generator).to(latents.device)
     noise = torch.randn(latents.shape, generator=generator).to(latents)

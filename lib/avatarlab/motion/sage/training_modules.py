@@ -10,7 +10,7 @@ from avatarlab.motion.sage import losses
 from avatarlab.motion.sage.codebook import Codebook
 from avatarlab.motion.sage.model import Codebooks, Sage, tracker_features, without_dropout
 from avatarlab.motion.sage.rollouts import Rollouts
-from avatarlab.motion.sage.sampling import noised
+from avatarlab.motion.sage.sampling import add_noise
 from avatarlab.motion.skeleton import LOWER, UPPER
 
 PARTS = {"upper": UPPER, "lower": LOWER}
@@ -86,7 +86,7 @@ class DenoiserTraining(SageTraining):
             true = true / self.network.spread
             noise = torch.randn(true.shape, generator=generator).to(true)
             above = self.model.upper_latents(sparse, noise) if self.part == "lower" else None
-        noisy, times = noised(true, generator)
+        noisy, times = add_noise(true, generator)
         with self.half():
             known = self.network.condition(sparse, None if self.settings.normalised else generator)
             pred = self.network(noisy, times, known, above)
