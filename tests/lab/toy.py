@@ -96,9 +96,10 @@ def toy_project(root: Path) -> Toy:
     package.mkdir(parents=True)
     for file in (ROOT / "lib" / "avatarlab").glob("*.py"):
         shutil.copy(file, package)
-    shutil.copytree(
-        ROOT / "lib" / "avatarlab" / "lab", package / "lab", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for room in ("core", "show", "evaluate", "lab"):
+        shutil.copytree(
+            ROOT / "lib" / "avatarlab" / room, package / room, ignore=shutil.ignore_patterns("__pycache__")
+        )
     toy = Toy(root)
     toy.write(*CELLS)
     toy.params("base:\n  seed: 7\ntoy:\n  points: 200\n  size_m: 1\n  label: toy\n")

@@ -302,7 +302,7 @@ def test_slow_name_servers_hold_up_nothing_else(monkeypatch):
     assert asyncio.run(all_of_it()) == [[PUBLIC]] * 40 and len(asked) == 40
 
 
-@pytest.mark.parametrize("module", ["guard", "callbacks", "callback_queue"])
+@pytest.mark.parametrize("module", ["ssrf", "callbacks", "callback_queue"])
 def test_no_model_is_loaded_with_it(module):
     code = f"import sys, avatarlab.service.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
