@@ -58,11 +58,11 @@ def write_all(
     folder, clip = Path(folder), next(iter(clips.values()))
     clip.save(folder / "clip.npz")
     clip.save_sage(folder / "sage_result.npz")
-    said = {"clip.bvh": write_bvh(folder / "clip.bvh", body, person, clip)}
-    said["animated.glb"] = write_animated_glb(folder / "animated.glb", body, person, clip)
+    written = {"clip.bvh": write_bvh(folder / "clip.bvh", body, person, clip)}
+    written["animated.glb"] = write_animated_glb(folder / "animated.glb", body, person, clip)
     if film_fps:
-        said["clip.mp4"] = write_film(folder / "clip.mp4", body, person, clips, film_fps, shot)
-    return said
+        written["clip.mp4"] = write_film(folder / "clip.mp4", body, person, clips, film_fps, shot)
+    return written
 
 
 def clip_of(session: Session, model: str) -> Clip:
@@ -142,8 +142,8 @@ def _animated(given: argparse.Namespace) -> str:
 
 
 def _size(session: Session, figure: Figure) -> str:
-    said = session.calibration
-    return f"user {100 * said.scale * figure.stature:.0f} cm, T-pose at {said.start_s:.1f} to {said.stop_s:.1f} s"
+    calibration = session.calibration
+    return f"user {100 * calibration.scale * figure.stature:.0f} cm, T-pose at {calibration.start_s:.1f} to {calibration.stop_s:.1f} s"
 
 
 if __name__ == "__main__":

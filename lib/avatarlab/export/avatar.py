@@ -100,12 +100,12 @@ def _make(told: Case, out: Path) -> None:
 
 def _progress() -> Callable[[str, float], None]:
     """Say each stage once, and the fit at every quarter."""
-    said = set()
+    reported = set()
 
     def tell(stage: str, share: float) -> None:
         step = stage, int(4 * share)
-        if step not in said:
-            said.add(step)
+        if step not in reported:
+            reported.add(step)
             _tell(WORDS[stage] + (f", {25 * step[1]} %" if step[1] else ""))
 
     return tell

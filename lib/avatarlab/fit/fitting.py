@@ -139,8 +139,8 @@ def _told_singly(fit: Callable[..., FitResult]) -> Callable[..., FitResult]:
     def warned(observations, *args, **given):
         told = {name: given.pop(name) for name in ("stature_m", "weight_kg", "sex") if name in given}
         if told:
-            said = "fit: stature_m, weight_kg and sex are deprecated; pass subject=Subject(...)."
-            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            message = "fit: stature_m, weight_kg and sex are deprecated; pass subject=Subject(...)."
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
             given["subject"] = Subject(**told)
         return fit(observations, *args, **given)
 

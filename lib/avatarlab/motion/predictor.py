@@ -36,8 +36,8 @@ class Predictor(Protocol):
 
 
 def streamed(model: Predictor, trackers: Trackers) -> Motion:
-    """``predict`` frame by frame through a stream; what a live session would have said."""
+    """``predict`` frame by frame through a stream; what a live session would have predicted."""
     stream = model.stream()
     frames = zip(trackers.rotations, trackers.positions, trackers.tracked, strict=True)
-    said = [stream.push(*frame) for frame in frames]
-    return Motion(*(torch.cat(part) for part in zip(*said, strict=True)))
+    motions = [stream.push(*frame) for frame in frames]
+    return Motion(*(torch.cat(part) for part in zip(*motions, strict=True)))

@@ -32,7 +32,7 @@ ARMS = ("upper_arm", "forearm")
 LOOSE_M = 0.015
 """Clothes that the body cannot follow by more than this hide it; tight ones it follows, and the posterior knows them."""
 FEWEST = 12
-"""Outline points of a region below which nothing is said of it."""
+"""Outline points of a region below which it is not judged."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Numbers the network reads and writes: stature, weight and sex as features; camera and pose as plain regressions.
 
-A view's camera is said relative to its crop: the turn as seen along the ray through the crop's middle (a person looks
+A view's camera is expressed relative to its crop: the turn as seen along the ray through the crop's middle (a person looks
 the same wherever in the picture), the pelvis in crop pixels, and the distance as a factor on what stature and height
 in the picture imply. All functions are batched over leading dimensions.
 """

@@ -61,13 +61,13 @@ VIEWS = 2
 POINTS = 33
 SHAPES = 48
 NUMBERS = SHAPES + len(MEASURES)
-"""What is said of a person: components, then tapes in TAPE_M about the typical ones."""
+"""What is predicted of a person: components, then tapes in TAPE_M about the typical ones."""
 TAPE_M = 0.05
 FEATURES = 256
 SEEN = PROFILES * LEVELS + 3 * POINTS + FRAME
 """Plain numbers of one view: widths, keypoints, camera."""
 SIGHT = 6 + 3 + POSE
-"""What is said of a view: six numbers of its turn off a level camera's, place, pose."""
+"""What is predicted of a view: six numbers of its turn off a level camera's, place, pose."""
 PATTERNS = 3
 """Front alone, side alone, both: each has a line of its own."""
 LOG_VARIANCE = (-8.0, 2.0)

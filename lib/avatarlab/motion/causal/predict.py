@@ -112,7 +112,7 @@ class CausalStream:
         return torch.stack([lost, lost[:, [0, 2, 1]]] if self.finish.both else [lost])
 
     def _joined(self, turns: Tensor, contact: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean of what was said of both sides; rotations (1 or 2, T, 22, 3, 3), probabilities (1 or 2, T, 4)."""
+        """The mean of both predictions, plain and mirrored; rotations (1 or 2, T, 22, 3, 3), probabilities (1 or 2, T, 4)."""
         if not self.finish.both:
             return turns[0], contact[0]
         mean = to_6d(0.5 * (turns[0] + mirrored(turns[1])))

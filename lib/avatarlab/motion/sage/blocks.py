@@ -103,7 +103,7 @@ class PoseNormaliser(nn.Module):
         return (pose - self.mean) / self.spread
 
     def given(self, pred: Tensor) -> Tensor:
-        """Poses (..., joints, 6) of what a network said (..., joints * 6)."""
+        """Poses (..., joints, 6) of a network's output (..., joints * 6)."""
         return self.mean + self.spread * pred.float().unflatten(-1, self.mean.shape)
 
 

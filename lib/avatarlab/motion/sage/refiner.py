@@ -15,7 +15,7 @@ EAGER = -0.7
 
 
 class Refiner(nn.Module):
-    """What is to be added to each pose of a stream, said by a GRU that remembers all before.
+    """What is to be added to each pose of a stream, predicted by a GRU that remembers all before.
 
     Where the settings say ``informed`` it sees the trackers too, in numbers of like size, and each joint moves only as
     far towards its new pose as a gate of its own lets it, twice over.

@@ -1,4 +1,4 @@
-"""Streams of unrefined poses beside the true ones: what the refiner learns from, said once and kept."""
+"""Rollouts: unrefined poses beside the true ones, predicted once and kept; what the refiner learns from."""
 
 from typing import NamedTuple
 
