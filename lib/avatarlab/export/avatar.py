@@ -53,15 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = arguments().parse_args(argv)
     try:
-        told = _case(given)
-        _make(told, given.out)
+        case = _case(given)
+        _make(case, given.out)
     except (InputError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was written.\n")
         return 130
-    _say(told.name, given.out, given.no_browser)
+    _say(case.name, given.out, given.no_browser)
     return 0
 
 
@@ -76,7 +76,7 @@ def _case(given: argparse.Namespace) -> Case:
     return case({"name": name, **asked}, lambda source: open_photo(source, Path.cwd()))
 
 
-def _make(told: Case, out: Path) -> None:
+def _make(case: Case, out: Path) -> None:
     """Make the avatar beside ``out`` and put it there whole."""
     if (
         out.is_symlink()
@@ -91,7 +91,7 @@ def _make(told: Case, out: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=".avatar-", dir=out.parent))
     try:
         wishes = bundle.ExportOptions(turning=True)
-        bundle.make(work, told.name, told.photos, told.subject, bundle.Models.load(), wishes, _progress())
+        bundle.make(work, case.name, case.photos, case.subject, bundle.Models.load(), wishes, _progress())
         work.chmod(0o755)
         publish({work: out})
     finally:

@@ -52,11 +52,9 @@ def page(
 
 
 def _heading(title: str, person: FittedPerson) -> str:
-    told, quality = person.subject, person.result.quality
-    weight = f"{told.weight_kg:g} kg" if told.weight_kg else "weight not given"
-    facts = (
-        f"{100 * told.stature_m:g} cm, {weight}, sex {told.sex}, clothes {told.clothes}; avatarlab {__version__}"
-    )
+    subject, quality = person.subject, person.result.quality
+    weight = f"{subject.weight_kg:g} kg" if subject.weight_kg else "weight not given"
+    facts = f"{100 * subject.stature_m:g} cm, {weight}, sex {subject.sex}, clothes {subject.clothes}; avatarlab {__version__}"
     banner = f'<p class="failure">{_text(quality.warnings[0])}</p>' if quality.placeholder else ""
     return _section(title, f"{banner}<p>{_text(facts)}</p>{_list(quality.reasons)}", 1)
 

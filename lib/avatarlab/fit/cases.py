@@ -84,8 +84,8 @@ def case(entry: Mapping, opened: Callable[[str], Photo]) -> Case:
     """A person of one entry, whose photos ``opened`` decodes once the facts are checked; InputError names the fault."""
     if entry.get("stature_cm") is None:
         raise InputError("stature_cm is missing; the photo alone does not tell how tall somebody is.")
-    told = {name: entry[name] for name in FACTS if entry.get(name) not in (None, "")}
-    subject = Subject.of(**told)
+    facts = {name: entry[name] for name in FACTS if entry.get(name) not in (None, "")}
+    subject = Subject.of(**facts)
     photos = {view: opened(str(entry[view])) for view in VIEWS if entry.get(view)}
     return Case(str(entry["name"]), photos, subject)
 

@@ -137,11 +137,11 @@ def _told_singly(fit: Callable[..., FitResult]) -> Callable[..., FitResult]:
 
     @wraps(fit)
     def warned(observations, *args, **given):
-        told = {name: given.pop(name) for name in ("stature_m", "weight_kg", "sex") if name in given}
-        if told:
+        legacy = {name: given.pop(name) for name in ("stature_m", "weight_kg", "sex") if name in given}
+        if legacy:
             message = "fit: stature_m, weight_kg and sex are deprecated; pass subject=Subject(...)."
             warnings.warn(message, DeprecationWarning, stacklevel=2)
-            given["subject"] = Subject(**told)
+            given["subject"] = Subject(**legacy)
         return fit(observations, *args, **given)
 
     return warned

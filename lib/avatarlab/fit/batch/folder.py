@@ -94,12 +94,12 @@ def load(settings: FolderSettings) -> tuple[Body, external.ExternalRegressor | N
 
 def fit_job(models: tuple[Body, external.ExternalRegressor | None], one: FolderJob) -> None:
     """Fit one person and write the results, whole; InputError says why not. ``models``: see ``load``."""
-    told = case({"name": one.name, **one.photos, **parse_facts(one.facts)}, decode)
+    person_case = case({"name": one.name, **one.photos, **parse_facts(one.facts)}, decode)
     place = Path(one.place)
     place.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=PART, dir=place.parent))
     try:
-        _write(work, *models, told, one)
+        _write(work, *models, person_case, one)
         publish({work: place})
     finally:
         remove(work)
@@ -112,12 +112,12 @@ def alone(one: FolderJob) -> str | None:
 
 
 def _write(
-    work: Path, body: Body, outsider: external.ExternalRegressor | None, told: Case, one: FolderJob
+    work: Path, body: Body, outsider: external.ExternalRegressor | None, person_case: Case, one: FolderJob
 ) -> None:
     """Fit and write into ``work``."""
     settings = one.settings
     person = fit_person(
-        told.photos, told.subject, body, regressor=outsider, seed=settings.seed, steps=settings.steps,
+        person_case.photos, person_case.subject, body, regressor=outsider, seed=settings.seed, steps=settings.steps,
         weights=settings.weights,
     )  # fmt: skip
     results.write(work, body, person, [settings.definition], ["overlays"])

@@ -78,14 +78,14 @@ class Nlf:
         image = torch.from_numpy(np.ascontiguousarray(photo.rgb.transpose(2, 0, 1)))[None].to(self.device)
         centre = [(size - 1) / 2 for size in (seen.width, seen.height)]
         k = torch.tensor([[seen.focal_px, 0, centre[0]], [0, seen.focal_px, centre[1]], [0, 0, 1]]).float()
-        told = {"intrinsic_matrix": k[None].to(self.device), "model_name": "smplx"}
-        people = _first(self.model.detect_smpl_batched(image, **told))
+        options = {"intrinsic_matrix": k[None].to(self.device), "model_name": "smplx"}
+        people = _first(self.model.detect_smpl_batched(image, **options))
         again = getattr(self.model, "estimate_smpl_batched", None)
         if len(people["pose"]) or again is None:
             return people
         # its half-precision detector is said to find nobody under torch 2.13; we know where the person is
         boxes = [torch.from_numpy(box(seen)).float()[None].to(self.device)]
-        return _first(again(image, boxes, **told))
+        return _first(again(image, boxes, **options))
 
     def _betas(self, people: dict[str, Tensor], person: int) -> Tensor | None:
         """Shape, where the fit's body has NLF's components; elsewhere there is no way to it: vertices do not match."""

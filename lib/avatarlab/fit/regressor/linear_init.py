@@ -28,25 +28,25 @@ def fit_linear_init(network: Regressor, people: Batch, seed: int) -> None:
     both = torch.ones(len(true), 2)
     plain = sight_design(plain_numbers(seen(people, both, both[:, 0], both[:, 0])))
     for slot, target in enumerate(as_numbers(people.views).unbind(1)):
-        network.view_line[slot] = solved(plain[:, slot], target, RIDGE * len(target), told=1)
+        network.view_line[slot] = solved(plain[:, slot], target, RIDGE * len(target), inputs=1)
 
 
 def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
     """What the line of a pattern is drawn through (N, D)."""
-    told = drop_views(people, np.random.default_rng(seed))
-    shown = told._replace(present=torch.tensor(SHOWN[number]).expand(len(told.present), 2))
-    whole = seen(people, shown.present, torch.zeros(len(told.present)), torch.zeros(len(told.present)))
-    return design(plain_numbers(whole), told.given)
+    inputs = drop_views(people, np.random.default_rng(seed))
+    shown = inputs._replace(present=torch.tensor(SHOWN[number]).expand(len(inputs.present), 2))
+    whole = seen(people, shown.present, torch.zeros(len(inputs.present)), torch.zeros(len(inputs.present)))
+    return design(plain_numbers(whole), inputs.given)
 
 
-def solved(rows: Tensor, true: Tensor, ridge: float, told: int = GIVEN) -> Tensor:
+def solved(rows: Tensor, true: Tensor, ridge: float, inputs: int = GIVEN) -> Tensor:
     """rows (N, D), the first column 1, true (N, K) -> (D, K) by ridge regression on columns of mean 0 and variance 1.
 
-    The constant is free, and what is told of the person (the first ``linear_inputs`` columns) nearly so: it is exact.
+    The constant is free, and what is told of the person (the first ``inputs`` columns) nearly so: it is exact.
     """
     middle, scale = rows.double().mean(0), rows.double().std(0).clamp_min(1e-3)
     even = (rows.double() - middle)[:, 1:] / scale[1:]
-    pull = ridge * torch.where(torch.arange(1, rows.shape[1]) < told, FREEDOM, 1.0).double()
+    pull = ridge * torch.where(torch.arange(1, rows.shape[1]) < inputs, FREEDOM, 1.0).double()
     mean = true.double().mean(0)
     slopes = (
         torch.linalg.solve(even.T @ even + torch.diag(pull), even.T @ (true.double() - mean)) / scale[1:, None]

@@ -68,7 +68,7 @@ class FirstGuess:
 
     def __call__(self, targets: "tuple[Target, ...]", subject: Subject, body: "Body") -> Guess:
         """Guess from one view or more of one person, at least a mask in each; weight and sex may be unknown."""
-        told = encoding.given(
+        subject_features = encoding.given(
             torch.tensor([subject.stature_m]),
             torch.tensor([subject.weight_kg or 0.0]),
             torch.tensor([encoding.SEX_CODE[subject.sex]]),
@@ -78,7 +78,7 @@ class FirstGuess:
         for group in groups([slot(target) for target in targets]):
             chosen = {slot(targets[number]): targets[number] for number in group}
             frames = {k: _frame(target, subject.stature_m) for k, target in chosen.items()}
-            pred = self._pred(chosen, frames, told)
+            pred = self._pred(chosen, frames, subject_features)
             shape = shape or pred
             for number in group:
                 k = slot(targets[number])
@@ -87,14 +87,16 @@ class FirstGuess:
         return Guess(*self._shape(shape, body), tuple(views[k] for k in range(len(targets))), *self._tapes(shape))
 
     def _pred(
-        self, chosen: "dict[int, Target]", frames: dict[int, encoding.Frame], told: Tensor
+        self, chosen: "dict[int, Target]", frames: dict[int, encoding.Frame], subject_features: Tensor
     ) -> RegressorOutput:
         """What the network says of the targets by slot."""
         shown = [_shown(chosen.get(k), frames.get(k), k) for k in range(VIEWS)]
         present = torch.tensor([[float(k in chosen) for k in range(VIEWS)]])
         with torch.no_grad():
             return self.network(
-                RegressorInput(*(torch.stack(part)[None] for part in zip(*shown, strict=True)), present, told)
+                RegressorInput(
+                    *(torch.stack(part)[None] for part in zip(*shown, strict=True)), present, subject_features
+                )
             )
 
     def _shape(self, pred: RegressorOutput, body: "Body") -> tuple[Tensor | None, Tensor | None]:

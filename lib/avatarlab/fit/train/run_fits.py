@@ -136,22 +136,22 @@ def fit_record(models: FitModels, job: FitJob) -> list[FitRecord]:
     one = models.people[job.number]
     views = tuple(view for view in ("front", "side") if any(view in kind for kind in job.inputs))
     shown = dict(zip(views, delivered(one, job.track, models.body, views), strict=True))
-    told, records, ahead = Subject(one.stature_m, sex=one.sex), [], None
+    subject, records, ahead = Subject(one.stature_m, sex=one.sex), [], None
     for kind in job.inputs:
         seen = tuple(shown[view] for view in kind.split("_"))
         if any(view is None or any(note.fatal for note in view.findings) for view in seen):
             log.warning("%s, track %s, %s: nobody is found in a photo", one.id, job.track, kind)
             continue
         ahead = search(
-            seen, told, models.body, guess=models.guess, steps=models.steps, weights=models.weights, ahead=ahead
+            seen, subject, models.body, guess=models.guess, steps=models.steps, weights=models.weights, ahead=ahead
         )
-        records.append(_record(one, told, job.track, kind, ahead))
+        records.append(_record(one, subject, job.track, kind, ahead))
     return records
 
 
-def _record(one: Participant, told: Subject, track: str, kind: str, found: MapEstimate) -> FitRecord:
+def _record(one: Participant, subject: Subject, track: str, kind: str, found: MapEstimate) -> FitRecord:
     """What one search read."""
-    end = update_posterior(found, told, None)
+    end = update_posterior(found, subject, None)
     return FitRecord(
         one.id, one.split, one.sex, track, kind, one.stature_m, one.weight_kg, end.readings,
         one.truth_m, one.row, one.mesh_m, assess(found, end).usable,

@@ -105,20 +105,20 @@ class Network(nn.Module):
         after = []
         tokens = torch.stack([embed(x) for embed, x in zip(self.embed, self.whiten(seen), strict=True)], -2)
         for k, (norm, look) in enumerate(zip(self.norm, self.look, strict=True)):
-            x, told = norm(tokens), []
+            x, outputs = norm(tokens), []
             for device in range(len(WIDTHS)):
                 memory = self.memory[k * len(WIDTHS) + device]
-                told.append(_remember(memory, x[..., device, :].contiguous(), next(before), after))
-            tokens = look(tokens + self.drop(torch.stack(told, -2)))
+                outputs.append(_remember(memory, x[..., device, :].contiguous(), next(before), after))
+            tokens = look(tokens + self.drop(torch.stack(outputs, -2)))
         x = self.join(tokens.flatten(-2))
         x = self.last(x + self.drop(_remember(self.body, self.before(x), next(before), after)))
         return CausalOutput(self.pose(x).float().unflatten(-1, (COUNT, 6)), self.contact(x).float(), after)
 
 
 def _remember(lstm: nn.LSTM, x: Tensor, before, after: State) -> Tensor:
-    told, kept = lstm(x, before)
+    outputs, kept = lstm(x, before)
     after.append(kept)
-    return told
+    return outputs
 
 
 def _embedding(numbers: int, width: int) -> nn.Module:

@@ -122,13 +122,13 @@ class CausalStream:
         """Rotations (T, 22, 3, 3) seen from the head that follow ``turns`` by a share a frame."""
         if self.finish.follow == 1:
             return turns
-        told = []
+        outputs = []
         for turn in to_6d(turns):
             self.rotations = (
                 turn if self.rotations is None else self.rotations + self.finish.follow * (turn - self.rotations)
             )
-            told.append(self.rotations)
-        return from_6d(torch.stack(told))
+            outputs.append(self.rotations)
+        return from_6d(torch.stack(outputs))
 
     def _finished(
         self, world: Tensor, contact: Tensor, rotations: Tensor, positions: Tensor, tracked: Tensor
