@@ -47,7 +47,9 @@ def written(project: Toy) -> dict[str, dict]:
 def test_names_the_code_and_the_users_files_of_each_stage(project):
     files = written(project)
     assert set(files) == {"toy", "b"}
-    assert set(files["b"]["code"]) == {f"lib/avatarlab/{n}.py" for n in ("__init__", "core/__init__", "core/files", "core/errors")}
+    assert set(files["b"]["code"]) == {
+        f"lib/avatarlab/{n}.py" for n in ("__init__", "core/__init__", "core/files", "core/errors")
+    }
     assert "lib/avatarlab/show/figures.py" not in files["toy"]["code"]
     assert list(files["toy"]["files"]) == ["photos/me.jpg"]
     assert list(files["b"]["files"]) == ["models/licensed/body.npz"]

@@ -4,7 +4,7 @@ import torch
 
 from avatarlab import DATA
 from avatarlab.body.layout import JOINT
-from avatarlab.body.open import correctives, family, parity, vertex_order
+from avatarlab.body.open import correctives, parity, raw, vertex_order
 from avatarlab.body.open.source import PHENOTYPES
 
 MOCAP = DATA / "mocap" / "cmu_hdm05_smpl22_60fps_lp8.npz"
@@ -61,7 +61,7 @@ def test_correctives_hold_on_recorded_motion(deformers, posedirs):
     chosen = poses[np.random.default_rng(0).choice(len(poses), 50, replace=False)]
     full = np.zeros((50, 55, 3))
     full[:, 1:22] = chosen.reshape(50, 22, 3)[:, 1:]
-    rotations = np.stack([family.rotations_of(torch.from_numpy(p)) for p in full])
+    rotations = np.stack([raw.rotations_of(torch.from_numpy(p)) for p in full])
     assert correctives.disagreement(deformers, posedirs, rotations).mean() < 0.3e-3  # the promise is 1 mm
 
 

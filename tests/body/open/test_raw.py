@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from avatarlab.body import poses
-from avatarlab.body.open import correctives, family, parity, raw, source
+from avatarlab.body.open import correctives, parity, raw, source
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_bodies_are_annys_own_in_any_pose(anny_model, anny_raw, people_of, sex):
 
 
 def test_the_standing_family_is_exact(anny_raw, people_of):
-    stand = family.rotations_of(poses.standing())
+    stand = raw.rotations_of(poses.standing())
     bodies = anny_raw.standing(stand)
     for theta in people_of["female"]:
         assert np.abs(bodies.points(theta[None])[0].numpy() - anny_raw.posed(theta, stand[None])[0]).max() < 2e-5
@@ -47,7 +47,7 @@ def test_further_parameters_move_one_side_alone(anny_raw):
     column = anny_raw.source.parameters.index("l-lowerleg-muscle-incr")
     theta = raw.centres(anny_raw.source, "male", 1, seed=0)[0]
     more = theta + 0.5 * torch.eye(len(theta))[column]
-    still = family.rotations_of(poses.tpose())[None]
+    still = raw.rotations_of(poses.tpose())[None]
     moved = np.linalg.norm(anny_raw.posed(more, still) - anny_raw.posed(theta, still), axis=2)[0]
     left = anny_raw.posed(theta, still)[0][:, 0] > 0
     assert moved[left].max() > 1e-3

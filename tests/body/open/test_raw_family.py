@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from avatarlab.body import poses
-from avatarlab.body.open import container, correctives, family, people, vertex_order
+from avatarlab.body.open import container, correctives, people, raw, vertex_order
 
 
 @pytest.fixture(scope="module")
 def bodies(anny, t_pose):
-    return family.family(anny, t_pose)
+    return raw.family(anny, t_pose)
 
 
 def test_modes_keep_every_body_within_a_tenth_of_a_millimetre(anny, t_pose, bodies):
@@ -33,11 +33,11 @@ def test_jacobian_agrees_with_differences(anny, bodies):
 def test_posing_all_bodies_at_once_is_posing_each(anny, t_pose, bodies):
     rng = np.random.default_rng(0)
     skin = container.skinning(anny, t_pose, 1e-3 * rng.standard_normal((len(anny.vertices), 3, 486)))
-    stand = family.rotations_of(poses.standing())
+    stand = raw.rotations_of(poses.standing())
     theta = people.centres(anny, "male", 1, seed=0)
-    base, modes = family.posed(bodies.base, *skin, stand), family.moved(bodies.modes, skin[0], stand)
+    base, modes = raw.posed(bodies.base, *skin, stand), raw.moved(bodies.modes, skin[0], stand)
     mixed = base + torch.tensordot(bodies.coordinates(theta)[0], modes, 1)
-    assert torch.allclose(mixed, family.posed(bodies.points(theta)[0], *skin, stand), atol=1e-9)
+    assert torch.allclose(mixed, raw.posed(bodies.points(theta)[0], *skin, stand), atol=1e-9)
 
 
 def test_plain_skinning_turns_a_lone_joint_rigidly(bodies):
@@ -47,5 +47,5 @@ def test_plain_skinning_turns_a_lone_joint_rigidly(bodies):
     points = torch.cat([torch.eye(3), torch.zeros(55, 3)]).double()
     turn = np.tile(np.eye(3), (55, 1, 1))
     turn[0] = correctives.random_rotations(1, seed=1)[0, 16]
-    moved = family.moved(points, weights, turn)
+    moved = raw.moved(points, weights, turn)
     assert moved[:3].numpy() == pytest.approx(turn[0].T, abs=1e-12)
