@@ -48,7 +48,7 @@ def of_models(frames: int, seconds: float) -> dict[str, float]:
     longest = max(bench.library.split(SPLIT)[1], key=lambda k: bench.library.length([k]))
     trackers, found = bench.trackers(longest), {}
     for name in ("causal", "avatarposer", "sage"):
-        if name in models.NETWORKS and models.there(name, SPLIT):
+        if name in models.NETWORKS and models.is_available(name, SPLIT):
             model = bench.model(name, SPLIT)
             took = frame_ms(model, trackers, frames // 6 if name == "sage" else frames)
             found[f"{name}_frame_ms"] = statistics.median(took)

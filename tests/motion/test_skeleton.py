@@ -13,8 +13,8 @@ from avatarlab.core.errors import InputError
 from avatarlab.motion.data.library import Library, hundredth
 from avatarlab.motion.data.windows import Windows
 from avatarlab.motion.rotations import about_vertical, from_6d, heading, to_6d, upright
-from avatarlab.motion.skeleton import COUNT, HEAD, LOWER, MIRRORED, NAMES, UPPER, Skeleton, head_aligned, mirrored
-from avatarlab.motion.trackers import Trackers, features, frame_of, turned
+from avatarlab.motion.skeleton import COUNT, HEAD, LOWER, MIRRORED, NAMES, UPPER, Skeleton, align_heads, mirror
+from avatarlab.motion.trackers import Trackers, features, frame_of, seen_from
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_seen_from_the_head_nothing_depends_on_where_and_whither():
     both = []
     for pair in ((turns, positions), moved):
         angle, origin = frame_of(*pair)
-        both.append(turned(*pair, angle[:, None], origin[:, None]))
+        both.append(seen_from(*pair, angle[:, None], origin[:, None]))
     for a, b in zip(*both, strict=True):
         assert torch.allclose(a, b, atol=1e-5)
     assert torch.allclose(both[0][1][..., 2], positions[..., 2])
@@ -111,18 +111,18 @@ def test_seen_from_the_head_nothing_depends_on_where_and_whither():
 
 def test_a_mirror_twice_is_nothing_and_once_is_the_other_hand(skeleton):
     local = random_rotations(4, COUNT)
-    twice = mirrored(mirrored(local))
+    twice = mirror(mirror(local))
     assert torch.equal(twice, local)
     world, positions = skeleton.fk(local)
-    across = skeleton.fk(mirrored(local))[1]
-    assert float((across - mirrored(world, positions)[1]).abs().max()) < 1e-3  # the open body is even to 0.1 mm
-    devices = mirrored(world[:, [15, 20, 21]], positions[:, [15, 20, 21]])
+    across = skeleton.fk(mirror(local))[1]
+    assert float((across - mirror(world, positions)[1]).abs().max()) < 1e-3  # the open body is even to 0.1 mm
+    devices = mirror(world[:, [15, 20, 21]], positions[:, [15, 20, 21]])
     assert torch.allclose(devices[1][:, 1], positions[:, 21] * torch.tensor([-1.0, 1, 1]))
 
 
 def test_the_head_of_an_aligned_pose_is_the_tracked_one(skeleton):
     head = torch.randn(4, 3)
-    trans, _, positions = head_aligned(skeleton, random_rotations(4, COUNT), head)
+    trans, _, positions = align_heads(skeleton, random_rotations(4, COUNT), head)
     assert float((positions[:, HEAD] - head).abs().max()) < 1e-5
     again = skeleton.fk(random_rotations(4, COUNT), trans)[1]
     assert torch.allclose(again, positions, atol=1e-5)

@@ -205,7 +205,7 @@ def placeholder(body: Body, subject: Subject) -> Person:
     withheld."""
     prior, stature = shape.prior(body, subject.sex), shape.Stature(body)
     betas = shape.to_stature(prior.mean.float(), stature, subject.stature_m, prior.covariance)
-    covariance = shape.given_stature(prior.covariance, stature.slope(betas)[1])
+    covariance = shape.condition_on_stature(prior.covariance, stature.slope(betas)[1])
     return Person(
         {"body": _body_block(body, betas, covariance)}, subject.stature_m, placeholder=True, sex=subject.sex,
         state={"pose": poses.standing(), "transl": torch.zeros(3)},

@@ -97,7 +97,7 @@ def arc(topo: Topology, vertices: torch.Tensor, rule: Arc, name: str) -> torch.T
     return hull_length(torch.cat([behind, end], 1)) - end.norm(dim=-1)[:, 0]
 
 
-def measured(topo: Topology, vertices: torch.Tensor, rule: Girth | Length | Arc, name: str) -> torch.Tensor:
+def tape_of_rule(topo: Topology, vertices: torch.Tensor, rule: Girth | Length | Arc, name: str) -> torch.Tensor:
     """Return what one rule says of vertices (B, V, 3) m, in metres (B,)."""
     if isinstance(rule, Girth):
         return section(topo, vertices, rule, name).girth
@@ -110,7 +110,7 @@ def tapes(body, vertices: torch.Tensor, definition: str = "ansur") -> dict[str, 
     expect("vertices", vertices, (..., "V", 3), V=topo.vertex_count)
     flat = vertices.reshape(-1, *vertices.shape[-2:])
     rules = definition_named(definition)
-    values = {name: measured(topo, flat, rule, name) for name, rule in rules.items()}
+    values = {name: tape_of_rule(topo, flat, rule, name) for name, rule in rules.items()}
     return {name: value.reshape(vertices.shape[:-2]) for name, value in values.items()}
 
 

@@ -49,7 +49,7 @@ def weights_file(name: str, split: str, which: str = "pretrained") -> Path:
     )
 
 
-def there(name: str, split: str, which: str = "pretrained") -> bool:
+def is_available(name: str, split: str, which: str = "pretrained") -> bool:
     """Whether a model can be loaded: a baseline always, a network where its weights are."""
     return name in baselines.NAMES or weights_file(name, split, which).is_file()
 

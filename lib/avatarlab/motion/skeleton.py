@@ -63,7 +63,7 @@ class Skeleton:
         return torch.stack(world, -3), placed if trans is None else placed + trans[..., None, :]
 
 
-def mirrored(rotations: Tensor, positions: Tensor | None = None):
+def mirror(rotations: Tensor, positions: Tensor | None = None):
     """Rotations (..., J, 3, 3), local or of the world, and positions (..., J, 3), J = 22 or 3 devices, left for right.
 
     The world is reflected in its yz plane, the body in its middle. Returns rotations, or both where both are given.
@@ -75,7 +75,7 @@ def mirrored(rotations: Tensor, positions: Tensor | None = None):
     return turned if positions is None else (turned, (positions * flip)[..., other, :])
 
 
-def head_aligned(skeleton: Skeleton, rotations: Tensor, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def align_heads(skeleton: Skeleton, rotations: Tensor, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Local rotations (..., 22, 3, 3), tracked head positions (..., 3) m -> trans (..., 3), world rotations, positions.
 
     The translation is what brings the head of the pose onto the tracked head. Source: SAGE's evaluation.

@@ -55,7 +55,7 @@ def features(rotations: Tensor, positions: Tensor) -> Tensor:
     return torch.cat([to_6d(now), to_6d(before.mT @ now), positions[..., 1:, :, :], moved], -1)
 
 
-def turned(rotations: Tensor, positions: Tensor, yaw: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+def seen_from(rotations: Tensor, positions: Tensor, yaw: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
     """Rotations (..., 3, 3) and positions (..., 3) m seen from a frame with ``yaw`` (...) at ``origin`` (..., 3) m.
 
     ``yaw`` and ``origin`` broadcast against the leading dimensions; of ``origin`` only x and y count, so that heights

@@ -43,7 +43,7 @@ ARMS = Limbs(_both("collar"), _both("shoulder"), _both("elbow"), _both("wrist"),
 LEGS = Limbs(None, _both("hip"), _both("knee"), _both("ankle"), (0.0, 0.0, 1.0))
 
 
-def reached(
+def solve_limbs(
     skeleton: Skeleton, limbs: Limbs, rotations: Tensor, trans: Tensor, positions: Tensor, turns: Tensor | None = None,
     weight: Tensor | None = None, posed: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
@@ -76,15 +76,15 @@ def reached(
 def arms(
     skeleton, rotations: Tensor, trans: Tensor, positions: Tensor, turns: Tensor, weight=None, posed=None
 ) -> Tensor:
-    """``reached`` for ARMS: left and right wrist at the controllers' ``positions`` (..., 2, 3), rotated as ``turns``."""
-    return reached(skeleton, ARMS, rotations, trans, positions, turns, weight, posed)
+    """``solve_limbs`` for ARMS: left and right wrist at the controllers' ``positions`` (..., 2, 3), rotated as ``turns``."""
+    return solve_limbs(skeleton, ARMS, rotations, trans, positions, turns, weight, posed)
 
 
 def legs(
     skeleton, rotations: Tensor, trans: Tensor, positions: Tensor, turns=None, weight=None, posed=None
 ) -> Tensor:
-    """``reached`` for LEGS: left and right ankle at ``positions`` (..., 2, 3); feet keep their world rotation if None."""
-    return reached(skeleton, LEGS, rotations, trans, positions, turns, weight, posed)
+    """``solve_limbs`` for LEGS: left and right ankle at ``positions`` (..., 2, 3); feet keep their world rotation if None."""
+    return solve_limbs(skeleton, LEGS, rotations, trans, positions, turns, weight, posed)
 
 
 def reach(skeleton: Skeleton, limbs: Limbs) -> Tensor:

@@ -35,9 +35,9 @@ def test_posing_all_bodies_at_once_is_posing_each(anny, t_pose, bodies):
     skin = container.skinning(anny, t_pose, 1e-3 * rng.standard_normal((len(anny.vertices), 3, 486)))
     stand = raw.rotations_of(poses.standing())
     theta = people.centres(anny, "male", 1, seed=0)
-    base, modes = raw.posed(bodies.base, *skin, stand), raw.moved(bodies.modes, skin[0], stand)
+    base, modes = raw.pose_bodies(bodies.base, *skin, stand), raw.moved(bodies.modes, skin[0], stand)
     mixed = base + torch.tensordot(bodies.coordinates(theta)[0], modes, 1)
-    assert torch.allclose(mixed, raw.posed(bodies.points(theta)[0], *skin, stand), atol=1e-9)
+    assert torch.allclose(mixed, raw.pose_bodies(bodies.points(theta)[0], *skin, stand), atol=1e-9)
 
 
 def test_plain_skinning_turns_a_lone_joint_rigidly(bodies):

@@ -8,7 +8,7 @@ from simulated import reading, records
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.subject import Subject
-from avatarlab.fit.estimator.posterior import SEXES, TAPES, Optics, Posterior, flexed, join, people, plain
+from avatarlab.fit.estimator.posterior import SEXES, TAPES, Optics, Posterior, flexed, join, mesh_estimate, people
 from avatarlab.fit.train.crossvalidation import READ
 from avatarlab.measure import MEASURES, population
 
@@ -155,7 +155,7 @@ def test_interval_standard_deviation_and_covariance_agree():
 
 def test_plain_readings_give_the_mesh_and_the_laplace_spread():
     row, read = someone(noise=0.2)
-    answer = plain(replace(read, hidden={"ankle": "outside the picture"}), row["stature"])
+    answer = mesh_estimate(replace(read, hidden={"ankle": "outside the picture"}), row["stature"])
     assert not answer.calibrated and answer.withheld == {"ankle": "outside the picture"}
     assert answer.value_m["chest"] == read.value["chest"] and answer.sd_m["chest"] == pytest.approx(
         read.sd["chest"]

@@ -11,7 +11,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator.map_estimate import search
 from avatarlab.fit.estimator.posterior import TAPES
-from avatarlab.fit.estimator.posterior_update import readings_of, weighed
+from avatarlab.fit.estimator.posterior_update import condition_on_weight, readings_of
 from avatarlab.fit.estimator.readings import Readings, read
 from avatarlab.measure import MEASURES
 from avatarlab.measure.survey import FURTHER_COLUMNS
@@ -98,7 +98,7 @@ def test_weight_moves_the_volume_where_nothing_was_learned(found):
     body, betas = found.search.body, found.state.betas
     here = read(body, betas)
     heavy = Subject(found.search.stature_m, here["weight"] + 10)
-    moved, covariance = weighed(body, betas, found.covariance, heavy)
+    moved, covariance = condition_on_weight(body, betas, found.covariance, heavy)
     there = read(body, moved)
     assert 1 < there["weight"] - here["weight"] < 10.5
     assert there["stature"] == pytest.approx(found.search.stature_m, abs=2e-5)

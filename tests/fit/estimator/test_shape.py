@@ -41,7 +41,7 @@ def test_projection_moves_what_is_uncertain_and_ends_in_a_few_steps(body):
 def test_known_stature_leaves_no_variance_along_it(body):
     prior = shape.prior(body, "male")
     _, slope = shape.Stature(body).slope(prior.mean.float())
-    left = shape.given_stature(prior.covariance, slope)
+    left = shape.condition_on_stature(prior.covariance, slope)
     assert abs(float(slope @ left @ slope)) < 1e-9 * float(slope @ prior.covariance @ slope)
     assert (left.diagonal() <= prior.covariance.diagonal() + 1e-12).all()
 

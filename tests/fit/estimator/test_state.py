@@ -11,9 +11,9 @@ from avatarlab.fit.estimator.state import (
     POSED,
     State,
     camera,
-    imaged,
     keypoint_moves,
-    placed,
+    project_points,
+    shift_onto_keypoints,
     start_view,
 )
 from avatarlab.photo.keypoints import Keypoints
@@ -23,7 +23,7 @@ def pixels(body, state, points, size=(300, 400)):
     view = state.views[0]
     posture = Jacobians(body, len(state.betas), range(1, POSED)).at(state.betas, view.pose)
     moves = keypoint_moves(posture, view, points, points.vertices)
-    return imaged(moves, view, size, len(state.betas) + 6)
+    return project_points(moves, view, size, len(state.betas) + 6)
 
 
 def test_slopes_are_differences(body):
@@ -56,7 +56,7 @@ def test_turn_is_to_the_persons_own_left(body):
 def test_depth_of_an_upright_person_is_focal_times_stature_over_height():
     head_and_heels = torch.tensor([[0.0, -1.7, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
     seen = torch.tensor([[150.0, 40.0], [150.0, 380.0]], dtype=torch.float64)
-    shift = placed(head_and_heels, seen, torch.ones(2, dtype=torch.float64), 500.0, (300, 400))
+    shift = shift_onto_keypoints(head_and_heels, seen, torch.ones(2, dtype=torch.float64), 500.0, (300, 400))
     assert abs(float(shift[2]) - 500 * 1.7 / 340) < 1e-9
     back = 500 * (head_and_heels + shift)[:, :2] / shift[2] + torch.tensor([150.0, 200.0])
     assert (back - seen).abs().max() < 1e-9

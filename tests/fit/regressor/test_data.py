@@ -9,7 +9,7 @@ import torch
 from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.data import drop_views, rows
 from avatarlab.fit.regressor.hard_mining import crop_camera
-from avatarlab.fit.regressor.loss import projected
+from avatarlab.fit.regressor.loss import project_keypoints
 from avatarlab.render import silhouette
 from avatarlab.synthetic.clothing import clothes
 from avatarlab.synthetic.posing import camera
@@ -22,7 +22,7 @@ def test_a_seed_gives_the_same_people(sampler, people):
 
 
 def test_the_true_keypoints_are_the_true_bodys(sampler, people):
-    ours = projected(sampler.body, sampler.points, people.shapes.betas, people.views, people.frame)
+    ours = project_keypoints(sampler.body, sampler.points, people.shapes.betas, people.views, people.frame)
     exact = people.features[..., -1] > 0  # a focal length that is told right, or nearly
     assert exact.any()
     # Fingers are not said: their points are where a flat hand has them.
@@ -32,7 +32,7 @@ def test_the_true_keypoints_are_the_true_bodys(sampler, people):
 
 
 def test_the_outline_shown_is_that_of_the_true_body(sampler, people):
-    rotation, shift, pose = encoding.decoded(people.views, people.frame)
+    rotation, shift, pose = encoding.decode_view(people.views, people.frame)
     with torch.no_grad():
         posed = sampler.body(betas=people.shapes.betas[:, None], pose=pose, vertices=sampler.mesh.vertices)
     naked = [

@@ -21,7 +21,7 @@ def test_a_view_comes_back_as_it_was(frame):
     pose = poses.standing() + 0.0
     pose = pose.repeat(2, 1, 1)
     pose[:, 1:22] += 0.3 * torch.randn(2, 21, 3, generator=torch.Generator().manual_seed(1))
-    back = encoding.decoded(encoding.encoded(rotation, shift, pose, frame), frame)
+    back = encoding.decode_view(encoding.encode_view(rotation, shift, pose, frame), frame)
     for ours, true in zip(back, (rotation, shift, pose), strict=True):
         assert torch.allclose(ours, true, atol=1e-5)
 
@@ -42,7 +42,7 @@ def test_toward_turns_the_axis_into_the_ray():
 
 def test_a_pelvis_in_the_crops_middle_at_the_frames_distance_is_all_zero(frame):
     shift = torch.cat([frame.centre * frame.distance[:, None], frame.distance[:, None]], 1)
-    view = encoding.encoded(torch.eye(3).expand(2, 3, 3), shift, poses.standing().expand(2, 55, 3), frame)
+    view = encoding.encode_view(torch.eye(3).expand(2, 3, 3), shift, poses.standing().expand(2, 55, 3), frame)
     assert view.place.abs().max() < 1e-5 and view.pose.abs().max() == 0
 
 
@@ -56,7 +56,7 @@ def test_a_frame_stands_a_person_as_far_as_the_height_implies():
 
 def test_what_is_not_told_leaves_no_trace():
     stature, nothing = torch.tensor([1.8]), torch.zeros(1)
-    told = encoding.given(stature, nothing, nothing)[0]
+    told = encoding.subject_features(stature, nothing, nothing)[0]
     assert told[0] == 1 and told[1] == pytest.approx(1.0) and not told[2:].any()
-    heavy = encoding.given(stature, torch.tensor([90.0]), torch.tensor([-1.0]))[0]
+    heavy = encoding.subject_features(stature, torch.tensor([90.0]), torch.tensor([-1.0]))[0]
     assert heavy[4] > 0 and heavy[5] == 1 and heavy[2] == -1

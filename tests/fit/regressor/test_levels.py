@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avatarlab.fit.regressor.crop import CHANNELS, COLUMNS, PERSON_PX, ROWS
-from avatarlab.fit.regressor.model import BETWEEN, LEVELS, PROFILES, by_row, levels, profiles, sampled
+from avatarlab.fit.regressor.model import BETWEEN, LEVELS, PROFILES, levels, profiles, row_profiles, sample_rows
 from avatarlab.photo import skeleton
 
 
@@ -40,12 +40,12 @@ def test_a_box_is_as_wide_as_it_is(points):
 def test_legs_balance_tells_left_from_right():
     image = torch.zeros(1, CHANNELS, ROWS, COLUMNS)
     image[:, 3, 90, :8], image[:, 3, 90, 8:12] = -1.0, 1.0
-    rows = by_row(image)[0, :, 90]
+    rows = row_profiles(image)[0, :, 90]
     assert (16 * rows[3], 16 * rows[6]) == (12.0, -4.0)
 
 
 def test_reading_between_rows_is_linear():
     rows = torch.arange(ROWS).float().expand(1, 1, ROWS)
     assert torch.allclose(
-        sampled(rows, torch.tensor([[10.5, 10.75, 64.0]])), torch.tensor([[[10.0, 10.25, 63.5]]])
+        sample_rows(rows, torch.tensor([[10.5, 10.75, 64.0]])), torch.tensor([[[10.0, 10.25, 63.5]]])
     )

@@ -17,7 +17,14 @@ from avatarlab.fit.regressor.data import Sampler
 from avatarlab.fit.regressor.extended_shapes import extend_shapes
 from avatarlab.fit.regressor.linear_init import fit_linear_init
 from avatarlab.fit.regressor.model import Regressor
-from avatarlab.fit.regressor.predict import FirstGuess, Guess, first_guess, given, groups, whole_person
+from avatarlab.fit.regressor.predict import (
+    FirstGuess,
+    Guess,
+    choose_guess,
+    first_guess,
+    groups,
+    shows_whole_person,
+)
 from avatarlab.learn import weights
 
 CARD = {"data": "made up", "parameters": {"width": 8}, "commit": "", "metrics": {}, "licence": "Apache-2.0"}
@@ -134,20 +141,20 @@ def test_weights_of_another_network_are_refused(file, tmp_path):
 def test_who_decides_where_to_start(body, person, targets, file, tmp_path):
     mine = Guess(None, None, ())
     args = (targets, person.subject, body)
-    assert given(mine, *args) is mine and given("starts", *args) is None
-    assert given(None, *args, weights=tmp_path / "none.safetensors") is None
-    assert isinstance(given(None, *args, weights=file), Guess)
+    assert choose_guess(mine, *args) is mine and choose_guess("starts", *args) is None
+    assert choose_guess(None, *args, weights=tmp_path / "none.safetensors") is None
+    assert isinstance(choose_guess(None, *args, weights=file), Guess)
     photos = tuple(replace(t, observation=replace(t.observation, capture="photo")) for t in targets)
-    assert given(None, photos, *args[1:], weights=file) is None
-    assert isinstance(given("network", photos, *args[1:], weights=file), Guess)
+    assert choose_guess(None, photos, *args[1:], weights=file) is None
+    assert isinstance(choose_guess("network", photos, *args[1:], weights=file), Guess)
     with pytest.raises(InputError, match="no such weights"):
-        given("network", *args, weights=tmp_path / "none.safetensors")
+        choose_guess("network", *args, weights=tmp_path / "none.safetensors")
     with pytest.raises(InputError, match="expected a Guess"):
-        given("oracle", *args)
+        choose_guess("oracle", *args)
 
 
 def test_half_a_person_is_left_to_the_starts(body, person, targets, file):
     cropped = replace(targets[0], seen=targets[0].seen.clone())
     cropped.seen[25:] = 0
-    assert whole_person(targets[0]) and not whole_person(cropped)
-    assert given(None, (cropped,), person.subject, body, weights=file) is None
+    assert shows_whole_person(targets[0]) and not shows_whole_person(cropped)
+    assert choose_guess(None, (cropped,), person.subject, body, weights=file) is None

@@ -14,7 +14,7 @@ from avatarlab.motion.baselines.avatarposer import WINDOW, AvatarPoser, AvatarPo
 from avatarlab.motion.evaluate import leaks
 from avatarlab.motion.predictor import streamed
 from avatarlab.motion.skeleton import HEAD, Skeleton
-from avatarlab.motion.trackers import Trackers, turned
+from avatarlab.motion.trackers import Trackers, seen_from
 
 SKELETON = Skeleton(torch.tensor(REST, dtype=torch.float32))
 SMALL = AvatarPoserSettings(width=16, inner=32, layers=2, heads=2, dropout=0.0)
@@ -62,7 +62,9 @@ def test_it_learns_and_the_head_is_where_it_is_tracked(taught, trackers):
 
 def test_only_the_normalised_one_is_blind_to_where_and_whither(taught, trackers):
     model, _ = taught
-    there = turned(trackers.rotations, trackers.positions, torch.full((90, 3), 1.0), torch.tensor([2.0, 1.0, 0.0]))
+    there = seen_from(
+        trackers.rotations, trackers.positions, torch.full((90, 3), 1.0), torch.tensor([2.0, 1.0, 0.0])
+    )
     here, elsewhere = (
         model.predict(trackers),
         model.predict(replace(trackers, rotations=there[0], positions=there[1])),

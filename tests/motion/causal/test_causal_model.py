@@ -9,13 +9,13 @@ from moving import swaying
 from strangers import REST
 from torch.nn.functional import scaled_dot_product_attention
 
-from avatarlab.motion.causal.features import DeviceTokens, lost_for, seen
+from avatarlab.motion.causal.features import DeviceTokens, device_tokens, lost_for
 from avatarlab.motion.causal.loss import Weights, from_head, local, spin, terms
 from avatarlab.motion.causal.model import DeviceAttention, Forget, Network
 from avatarlab.motion.causal.train import Disturbance, disturbed, tracked
 from avatarlab.motion.rotations import about_vertical
-from avatarlab.motion.skeleton import HEAD, JOINT, Skeleton, head_aligned, mirrored
-from avatarlab.motion.trackers import Trackers, turned
+from avatarlab.motion.skeleton import HEAD, JOINT, Skeleton, align_heads, mirror
+from avatarlab.motion.trackers import Trackers, seen_from
 
 SKELETON = Skeleton(torch.tensor(REST, dtype=torch.float32))
 SMALL = dict(width=16, core=24, heads=2)
@@ -33,7 +33,7 @@ def tokens(rotations, positions, lost=None) -> DeviceTokens:
     """Of N frames, (1, N, ...)."""
     lost = torch.zeros(len(positions), 3) if lost is None else lost
     now, before = (rotations[1:], positions[1:]), (rotations[:-1], positions[:-1])
-    pred = seen(now, before, lost[1:], lost[:-1])
+    pred = device_tokens(now, before, lost[1:], lost[:-1])
     return DeviceTokens(*(x[None] for x in pred))
 
 
@@ -44,7 +44,7 @@ def network(**more) -> Network:
 
 def test_tokens_do_not_know_where_in_the_room_nor_which_way(moving):
     rotations, positions = moving[3].rotations, moving[3].positions
-    there = turned(rotations, positions, torch.full((120, 3), 0.8), torch.tensor([3.0, -2.0, 9.0]))
+    there = seen_from(rotations, positions, torch.full((120, 3), 0.8), torch.tensor([3.0, -2.0, 9.0]))
     here, elsewhere = tokens(rotations, positions), tokens(*there)
     for a, b in zip(here[:3], elsewhere[:3], strict=True):
         torch.testing.assert_close(a, b, atol=2e-4, rtol=0)
@@ -134,8 +134,8 @@ def test_a_bent_knee_costs_what_it_moves(moving):
     below = [JOINT[f"left_{name}"] for name in ("knee", "ankle", "foot")]
     pred[:, below] = pred[:, below] @ turn
     found = asked(pred, moving[1], moving)
-    _, _, true = head_aligned(SKELETON, moving[0].rotations, moving[2][:, HEAD])
-    _, _, bent = head_aligned(SKELETON, local(pred), moving[2][:, HEAD])
+    _, _, true = align_heads(SKELETON, moving[0].rotations, moving[2][:, HEAD])
+    _, _, bent = align_heads(SKELETON, local(pred), moving[2][:, HEAD])
     assert found["place"] == pytest.approx(float((bent - true).norm(dim=-1).mean()), abs=2e-4)
     chord = 2 * math.sqrt(2) * math.sin(0.1)  # Frobenius norm of the difference of rotations 0.2 rad apart
     assert found["turn"] == pytest.approx(3 * chord / 22, abs=2e-4)
@@ -168,7 +168,7 @@ def test_mirrored_devices_swap_the_controllers_tokens(moving):
     """Left for right, the left controller's token is the right one's with x reflected: heights and depths stay."""
     trackers = moving[3]
     here = tokens(trackers.rotations, trackers.positions)
-    there = tokens(*mirrored(trackers.rotations, trackers.positions))
+    there = tokens(*mirror(trackers.rotations, trackers.positions))
     place = slice(12, 15)
     flip = torch.tensor([-1.0, 1.0, 1.0])
     torch.testing.assert_close(there.left[..., place], here.right[..., place] * flip, atol=1e-5, rtol=0)

@@ -14,7 +14,7 @@ from avatarlab.motion.causal import train
 from avatarlab.motion.causal.predict import CausalPredictor, Finish
 from avatarlab.motion.evaluate import leaks
 from avatarlab.motion.predictor import streamed
-from avatarlab.motion.skeleton import HEAD, Skeleton, mirrored
+from avatarlab.motion.skeleton import HEAD, Skeleton, mirror
 from avatarlab.motion.trackers import Trackers
 from avatarlab.motion.wrist_targets import RETURN_S
 
@@ -139,9 +139,9 @@ def test_what_a_lost_device_says_does_not_matter(predictor, trackers):
 
 def test_left_for_right_is_left_for_right(predictor, trackers):
     model = CausalPredictor(predictor.network, SKELETON, Finish(hands=False, feet=False))
-    other = Trackers(*mirrored(trackers.rotations, trackers.positions), trackers.tracked)
+    other = Trackers(*mirror(trackers.rotations, trackers.positions), trackers.tracked)
     pred, reflected = model.predict(trackers).rotations, model.predict(other).rotations
-    torch.testing.assert_close(mirrored(pred), reflected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(mirror(pred), reflected, atol=1e-4, rtol=0)
 
 
 def test_no_frame_is_no_recording(predictor, trackers):

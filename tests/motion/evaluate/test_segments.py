@@ -121,11 +121,11 @@ def test_a_model_that_fails_is_named_and_leaves_no_gap(path, monkeypatch):
 def test_weights_of_other_data_are_told_apart(known, tmp_path, monkeypatch):
     file = tmp_path / "motion_sage_heldout.safetensors"
     monkeypatch.setattr(models.weights, "find", lambda *_: file)
-    assert not models.there("sage", "heldout") and models.there("ridge", "heldout")
+    assert not models.is_available("sage", "heldout") and models.is_available("ridge", "heldout")
     card = publishing.card(known, known.split("heldout")[0], "heldout", {}, {}, "abc")
     models.weights.save(file, {"x": torch.zeros(1)}, card)
     assert models.conditions("sage", "heldout") == (1, {})
-    assert models.there("sage", "heldout") and models.of_this_library("sage", "heldout", known)
+    assert models.is_available("sage", "heldout") and models.of_this_library("sage", "heldout", known)
     assert not models.of_this_library("sage", "heldout", library(frames=480))
     assert models.of_this_library("knn", "heldout", known)
 

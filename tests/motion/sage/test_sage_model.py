@@ -7,7 +7,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.motion.sage import PAPER, SMALL, TINY
 from avatarlab.motion.sage.codebook import Codebook, Quantiser, used_codes
 from avatarlab.motion.sage.denoiser import Denoiser
-from avatarlab.motion.sage.model import Codebooks, Sage, scaled, size
+from avatarlab.motion.sage.model import Codebooks, Sage, scale_features, size
 from avatarlab.motion.sage.pose_pca import PosePCA, slot_shares
 from avatarlab.motion.sage.refiner import Refiner, filter_stream
 from avatarlab.motion.skeleton import LOWER, UPPER
@@ -147,7 +147,7 @@ def test_still_devices_have_features_of_zero_speed():
     plain = features(rotations, positions)
     assert plain.shape == (3, 3, 18)
     assert plain[0, 0].tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0, 0, 0]
-    assert not scaled(plain)[..., 6:12].any() and not scaled(plain)[..., 15:].any()
+    assert not scale_features(plain)[..., 6:12].any() and not scale_features(plain)[..., 15:].any()
 
 
 def test_kept_as_a_file(tmp_path):

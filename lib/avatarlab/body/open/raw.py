@@ -101,14 +101,16 @@ def rotations_of(pose: torch.Tensor) -> np.ndarray:
     return roma.rotvec_to_rotmat(pose.double()).numpy()
 
 
-def posed(points: torch.Tensor, weights: np.ndarray, posedirs: np.ndarray, rotations: np.ndarray) -> torch.Tensor:
+def pose_bodies(
+    points: torch.Tensor, weights: np.ndarray, posedirs: np.ndarray, rotations: np.ndarray
+) -> torch.Tensor:
     """Skin T-pose bodies (..., V + 55, 3) into one pose: local rotations (55, 3, 3), weights (V + 55, 55) and posedirs
     (V + 55, 3, 486) as in the body file. Linear in the bodies up to a constant, so modes go through ``moved`` alike."""
     return moved(points, weights, rotations) + torch.from_numpy(_corrective(weights, posedirs, rotations))
 
 
 def moved(points: torch.Tensor, weights: np.ndarray, rotations: np.ndarray) -> torch.Tensor:
-    """The linear part of ``posed``: no correctives."""
+    """The linear part of ``pose_bodies``: no correctives."""
     world = global_rotations(rotations)
     joints = points[..., -len(PARENTS) :, :].numpy()
     shift = walk(PARENTS, world, joints) - np.einsum("jab,...jb->...ja", world, joints)

@@ -147,7 +147,7 @@ def statuses(
 ) -> Iterator[Status]:
     """Fit everybody in ``folder`` into ``out``; yield a Fate each: first who cannot be tried or is kept, then the rest.
 
-    ``given``: facts for whom people.csv does not say them; ``workers``: processes, or jobs at once on a ``cluster``
+    ``choose_guess``: facts for whom people.csv does not say them; ``workers``: processes, or jobs at once on a ``cluster``
     (submitit's name of it, "auto" to find out). One run at a time per ``out``.
     """
     people, todo, through = entries(folder, given), [], 0

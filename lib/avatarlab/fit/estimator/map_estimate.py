@@ -15,7 +15,7 @@ from avatarlab.fit.estimator.search import Search
 from avatarlab.fit.estimator.solve import shape_system
 from avatarlab.fit.estimator.state import State, camera
 from avatarlab.fit.estimator.target import Target, target
-from avatarlab.fit.regressor.predict import Guess, given
+from avatarlab.fit.regressor.predict import Guess, choose_guess
 from avatarlab.photo import Observation
 from avatarlab.render import Camera
 
@@ -149,7 +149,7 @@ def search(
     targets = tuple(known.get(id(observation)) or target(observation) for observation in observations)
     stood = ahead.search.stood if ahead else {}
     looking = Search(body, targets, subject.stature_m, shape.prior(body, subject.sex), clock, seed, stood)
-    first = given(guess, targets, subject, body, weights)
+    first = choose_guess(guess, targets, subject, body, weights)
     starts = looking.POLISH_STEPS if first else looking.SHAPE_STARTS * looking.SHAPE_STEPS
     clock.total = len(targets) + starts + steps + SOFT_STEPS
     state = looking.started(first)
@@ -158,8 +158,8 @@ def search(
     state = looking.softened(state, SOFT_STEPS, reaches[-1])
     normal = looking.honest(state, reaches[-1])
     slope = looking.stature.slope(state.betas)[1]
-    covariance = shape.given_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
-    before = shape.given_stature(looking.prior.covariance, slope)
+    covariance = shape.condition_on_stature(torch.linalg.inv(shape_system(normal)[0]), slope)
+    before = shape.condition_on_stature(looking.prior.covariance, slope)
     return MapEstimate(looking, state, covariance, before, _cameras(looking, state), first)
 
 

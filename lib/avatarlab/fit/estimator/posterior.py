@@ -115,17 +115,17 @@ class Posterior:
             )
         seen = replace(readings, capture=capture)
         sexes = SEXES if subject.sex == "unknown" else (subject.sex,)
-        mean, covariance = mixed([self._answer(seen, replace(subject, sex=one)) for one in sexes])
+        mean, covariance = mix_estimates([self._answer(seen, replace(subject, sex=one)) for one in sexes])
         factor = self.factors.get((capture, readings.inputs, subject.weight_kg is not None))
         found = estimate(mean, covariance, subject.stature_m, factor, readings.hidden)
         return replace(found, calibrated=found.calibrated and capture == readings.capture)
 
     def _answer(self, readings: Readings, subject: Subject) -> "PosteriorEstimate":
         sex = subject.sex
-        log_odds, mean, covariance = before(subject)
+        log_odds, mean, covariance = population_prior(subject)
         names, centre, sd = people(sex)
         optics = self.optics[sex, readings.capture, readings.inputs]
-        y, seen = observed(readings, optics.names, sex)
+        y, seen = standardise_readings(readings, optics.names, sex)
         gain, noise = optics.gain[seen], optics.noise[np.ix_(seen, seen)]
         likely, mean, covariance = join((mean - centre) / sd, covariance / np.outer(sd, sd), y[seen], gain,
                                         optics.offset[seen], noise)  # fmt: skip
@@ -166,7 +166,7 @@ class PosteriorEstimate:
     covariance: np.ndarray
 
 
-def before(subject: Subject) -> tuple[float, np.ndarray, np.ndarray]:
+def population_prior(subject: Subject) -> tuple[float, np.ndarray, np.ndarray]:
     """Log density of stature and weight, mean (K,) and covariance (K, K) of those of the subject's sex, SI units."""
     sex, given = subject.sex, {"stature": subject.stature_m}
     given |= {"weight": (subject.weight_kg, SCALE_KG)} if subject.weight_kg is not None else {}
@@ -174,7 +174,7 @@ def before(subject: Subject) -> tuple[float, np.ndarray, np.ndarray]:
     return population.log_density(sex, given), mean - flexed(sex), covariance
 
 
-def observed(readings: Readings, names: tuple[str, ...], sex: str) -> tuple[np.ndarray, np.ndarray]:
+def standardise_readings(readings: Readings, names: tuple[str, ...], sex: str) -> tuple[np.ndarray, np.ndarray]:
     """Readings (M,) in the population's standard deviations, 0 where there is none, and which are seen (M,) bool."""
     known, centre, sd = people(sex)
     deaf = {name for measure in readings.unread for name in SPREAD_BY.get(measure, ())}
@@ -204,7 +204,7 @@ def join(mean, covariance, y, gain, offset, noise) -> tuple[float, np.ndarray, n
     return float(likely), mean + back @ off, covariance - back @ gain @ covariance
 
 
-def mixed(answers: list[PosteriorEstimate]) -> tuple[np.ndarray, np.ndarray]:
+def mix_estimates(answers: list[PosteriorEstimate]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of several answers, each counted by its odds."""
     logs = np.array([one.log_odds for one in answers])
     share = np.exp(logs - logs.max())
@@ -232,7 +232,7 @@ def estimate(mean, covariance, stature_m: float, factor, withheld: Mapping[str, 
     return Estimate(value, sd, between, dict(withheld), whole, factor is not None)
 
 
-def plain(readings: Readings, stature_m: float) -> Estimate:
+def mesh_estimate(readings: Readings, stature_m: float) -> Estimate:
     """What the mesh measures with the fit's own spread, where nothing was learned: not calibrated."""
     mean = np.array([readings.value[name] for name in TAPES])
     return estimate(mean, np.diag([readings.sd[name] ** 2 for name in TAPES]), stature_m, None, readings.hidden)

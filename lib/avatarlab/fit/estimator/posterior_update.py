@@ -9,7 +9,7 @@ from torch import Tensor
 from avatarlab.body import Body
 from avatarlab.core.subject import Subject
 from avatarlab.fit.estimator.map_estimate import MapEstimate
-from avatarlab.fit.estimator.posterior import NAME, STAGE, Estimate, Posterior, plain
+from avatarlab.fit.estimator.posterior import NAME, STAGE, Estimate, Posterior, mesh_estimate
 from avatarlab.fit.estimator.project_to_tapes import (
     DOUBLE,
     STATURE_SLACK_M,
@@ -95,13 +95,13 @@ def _by_mesh(found: MapEstimate, readings: Readings, subject: Subject) -> Poster
     """The fit as it is; a known weight moves the volume, as far as the fit is unsure of it."""
     body, betas, covariance = found.search.body, found.state.betas, found.covariance
     if subject.weight_kg is not None:
-        betas, covariance = weighed(body, betas, covariance, subject)
+        betas, covariance = condition_on_weight(body, betas, covariance, subject)
         readings = replace(readings, value=read(body, betas))
-    estimate = plain(readings, subject.stature_m)
+    estimate = mesh_estimate(readings, subject.stature_m)
     return PosteriorUpdate(readings, estimate, Projection(betas, covariance, dict.fromkeys(MEASURES, 0.0)))
 
 
-def weighed(body: Body, betas: Tensor, covariance: Tensor, subject: Subject) -> tuple[Tensor, Tensor]:
+def condition_on_weight(body: Body, betas: Tensor, covariance: Tensor, subject: Subject) -> tuple[Tensor, Tensor]:
     """betas (S,) and covariance (S, S) once the volume is that of the subject's weight, to VOLUME_SHARE; stature exact."""
     known = standing(body, len(betas))
     moving = betas.detach().clone().requires_grad_()

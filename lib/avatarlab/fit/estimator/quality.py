@@ -10,7 +10,7 @@ from avatarlab.fit.estimator.map_estimate import MapEstimate
 from avatarlab.fit.estimator.posterior_update import PosteriorUpdate
 from avatarlab.fit.estimator.project_to_tapes import tape_std_m
 from avatarlab.fit.estimator.search import Search
-from avatarlab.fit.estimator.state import State, imaged, keypoint_moves
+from avatarlab.fit.estimator.state import State, keypoint_moves, project_points
 from avatarlab.fit.estimator.visibility import VAGUE_SHARE
 from avatarlab.measure import MEASURES
 from avatarlab.photo.tone import Tone
@@ -69,7 +69,7 @@ def view_quality(search: Search, state: State, number: int) -> ViewQuality:
     posture = search.all.at(state.betas, view.pose)
     drawn = search.draw(posture, view, aim.size)
     moves = keypoint_moves(posture, view, search.points, search.points.vertices)
-    off = (imaged(moves, view, aim.size, len(state.betas) + 6).pixels - aim.keypoints).norm(dim=1)
+    off = (project_points(moves, view, aim.size, len(state.betas) + 6).pixels - aim.keypoints).norm(dim=1)
     error = float(off[aim.seen > 0].median()) if (aim.seen > 0).any() else float("nan")
     scale = float(view.log_focal.exp()) / float(view.shift[2])
     found = contours.pairs(search.draw, drawn, aim)

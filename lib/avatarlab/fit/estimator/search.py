@@ -20,9 +20,9 @@ from avatarlab.fit.estimator.state import (
     PER_VIEW,
     State,
     ViewState,
-    imaged,
     keypoint_moves,
-    placed,
+    project_points,
+    shift_onto_keypoints,
     start_view,
     vertex_moves,
 )
@@ -113,7 +113,7 @@ class Search:
     def _keypoints(
         self, normal: NormalEquations, state: State, number: int, aim: Target, moves, loose: float
     ) -> None:
-        image = imaged(moves, state.views[number], aim.size, normal.shapes + 6)
+        image = project_points(moves, state.views[number], aim.size, normal.shapes + 6)
         residuals.keypoints(normal, number, image, aim.keypoints, aim.seen, loose, aim.side)
         residuals.directions(normal, number, moves, aim.world, aim.seen, 1.0)
         residuals.camera_prior(normal, number, state, aim.focal_px, aim.observation.focal_source)
@@ -128,7 +128,7 @@ class Search:
         if not len(pairs.off):
             return
         moves = vertex_moves(posture, view, pairs.vertices.reshape(-1))
-        silhouette_widths.add(normal, number, imaged(moves, view, aim.size, normal.shapes + 6), pairs)
+        silhouette_widths.add(normal, number, project_points(moves, view, aim.size, normal.shapes + 6), pairs)
 
     def add_outline(
         self, normal: NormalEquations, shown: Shown, view: ViewState, number: int, reach_m: float
@@ -138,7 +138,7 @@ class Search:
         found = contours.pairs(self.draw, shown.drawn[number], aim)
         if found is None:
             return contours.NO_OUTLINE_M
-        image = imaged(
+        image = project_points(
             vertex_moves(shown.postures[number], view, found.vertices), view, aim.size, normal.shapes + 6
         )
         residuals.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
@@ -200,7 +200,7 @@ class Search:
         aim = self.targets[number]
         posture = self.few.at(betas, view.pose)
         moves = keypoint_moves(posture, view, self.points, torch.arange(len(self.points.vertices)))
-        image = imaged(moves, view, aim.size, len(betas) + 6)
+        image = project_points(moves, view, aim.size, len(betas) + 6)
         off = (image.pixels - aim.keypoints).norm(dim=1)[aim.seen > 0]
         return float(off.median() / (image.scale.median() * self.stature_m)) if len(off) else math.inf
 
@@ -237,7 +237,9 @@ class Search:
         """The view with the shift that brings the keypoints' middle and spread to the photo's."""
         posed = self.few.at(betas, view.pose)
         points = (self.points(posed.joints, posed.vertices) - posed.joints[0]) @ view.rotation.T
-        shift = placed(points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size)
+        shift = shift_onto_keypoints(
+            points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size
+        )
         return ViewState(view.rotation, shift.float(), view.log_focal, view.pose)
 
     def shaped(self, state: State, starts: list[Tensor], steps: int = SHAPE_STEPS) -> State:

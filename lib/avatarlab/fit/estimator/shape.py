@@ -71,7 +71,7 @@ def to_stature(betas: Tensor, stature: Stature, stature_m: float, covariance: Te
     return betas
 
 
-def given_stature(covariance: Tensor, slope: Tensor) -> Tensor:
+def condition_on_stature(covariance: Tensor, slope: Tensor) -> Tensor:
     """Covariance (S, S) of the shape once its stature, of ``slope`` (S,), is known exactly."""
     along = covariance @ slope
     return covariance - torch.outer(along, along) / (slope @ along)

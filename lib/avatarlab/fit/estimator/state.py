@@ -104,7 +104,7 @@ class Image(NamedTuple):
     scale: Tensor
 
 
-def imaged(moves: Moves, view: ViewState, size: tuple[int, int], zoom_column: int) -> Image:
+def project_points(moves: Moves, view: ViewState, size: tuple[int, int], zoom_column: int) -> Image:
     """Project camera-space points; ``zoom_column`` is where log focal stands in the slopes."""
     focal = float(view.log_focal.exp())
     depth = moves.local[:, 2:].clamp_min(0.05)
@@ -123,7 +123,9 @@ def start_view(pose: Tensor, turn_rad: float, focal_px: float) -> ViewState:
     return ViewState(level @ yaw, torch.tensor([0.0, 0.0, 3.0]), focal, pose.clone())
 
 
-def placed(points: Tensor, target: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]) -> Tensor:
+def shift_onto_keypoints(
+    points: Tensor, target: Tensor, seen: Tensor, focal_px: float, size: tuple[int, int]
+) -> Tensor:
     """The shift (3,) m that puts points (N, 3) m, seen from afar, over wanted (N, 2) px: depth by their spread.
 
     Exact where all points have one depth; for head and heels of an upright person, focal x stature / height in px.

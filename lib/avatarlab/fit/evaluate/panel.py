@@ -8,7 +8,7 @@ import numpy as np
 
 from avatarlab.core.errors import InputError
 from avatarlab.fit.estimator.posterior import SEXES, TAPES, Estimate, Posterior
-from avatarlab.fit.estimator.posterior import plain as uncalibrated
+from avatarlab.fit.estimator.posterior import mesh_estimate as uncalibrated
 from avatarlab.fit.evaluate.linear import Moments, moments, predicted, reference
 from avatarlab.fit.evaluate.predictions import Answers, gaussian, plain
 from avatarlab.fit.train.records import FitRecord

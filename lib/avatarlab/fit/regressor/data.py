@@ -227,7 +227,7 @@ def collate(shots: list[RenderedView], shapes: Shapes, bent: Tensor) -> Batch:
 
     frame = Frame(stacked("centre"), stacked("focal"), stacked("distance"))
     features = encoding.frame_features(frame, torch.arange(VIEWS).float().expand(pair), stacked("extra"))
-    views = encoding.encoded(stacked("rotation"), stacked("shift"), bent, frame)
+    views = encoding.encode_view(stacked("rotation"), stacked("shift"), bent, frame)
     return Batch(
         stacked("image").half(), stacked("points"), features, shapes, views, frame, stacked("true_points")
     )
@@ -240,10 +240,10 @@ def rows(batch, chosen):
     return type(batch)(*(rows(part, chosen) for part in batch))
 
 
-def seen(batch: Batch, present: Tensor, weight_told: Tensor, sex_told: Tensor) -> RegressorInput:
+def regressor_input(batch: Batch, present: Tensor, weight_told: Tensor, sex_told: Tensor) -> RegressorInput:
     """What the network is shown: views as ``present`` (N, 2), weight and sex as told (N,), 1 or 0."""
     known = batch.shapes
-    given = encoding.given(known.stature_m, known.weight_kg * weight_told, known.sex * sex_told)
+    given = encoding.subject_features(known.stature_m, known.weight_kg * weight_told, known.sex * sex_told)
     blank = present[..., None, None]
     image = batch.image.float() * blank[..., None]
     return RegressorInput(image, batch.points * blank, batch.features * present[..., None], present, given)
@@ -256,4 +256,4 @@ def drop_views(batch: Batch, chance: np.random.Generator) -> RegressorInput:
     present = torch.from_numpy(np.stack([dice <= 1 - SIDE_ONLY, dice >= FRONT_ONLY], 1)).float()
     noise = np.exp(WEIGHT_NOISE * chance.standard_normal(count))
     weight, sex = (chance.random(count) < share for share in (WEIGHT_TOLD, SEX_TOLD))
-    return seen(batch, present, torch.from_numpy(weight * noise).float(), torch.from_numpy(sex).float())
+    return regressor_input(batch, present, torch.from_numpy(weight * noise).float(), torch.from_numpy(sex).float())

@@ -27,7 +27,7 @@ CAPTURE_CODE = {"studio": (1.0, 0.0), "everyday": (0.0, 1.0), "photo": (0.0, 1.0
 """Exact mask, or a mask of clothed people."""
 
 
-def given(stature_m: Tensor, weight_kg: Tensor, sex: Tensor) -> Tensor:
+def subject_features(stature_m: Tensor, weight_kg: Tensor, sex: Tensor) -> Tensor:
     """stature_m (N,), weight_kg (N,) with 0 for unknown, sex (N,) of SEX_CODE -> features (N, GIVEN), the first one 1."""
     known, told = (weight_kg > 0).float(), sex.abs()
     tall = (stature_m - 1.7) / 0.1
@@ -86,7 +86,7 @@ class View(NamedTuple):
     pose: Tensor
 
 
-def encoded(rotation: Tensor, shift: Tensor, pose: Tensor, frame: Frame) -> View:
+def encode_view(rotation: Tensor, shift: Tensor, pose: Tensor, frame: Frame) -> View:
     """rotation (N, 3, 3) and shift (N, 3) m as of ViewState, pose (N, 55, 3) rad -> View."""
     turn = toward(frame.centre).mT @ rotation
     flat = shift[..., :2] / shift[..., 2:] - frame.centre
@@ -95,8 +95,8 @@ def encoded(rotation: Tensor, shift: Tensor, pose: Tensor, frame: Frame) -> View
     return View(turn, place, bent)
 
 
-def decoded(view: View, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
-    """View -> rotation (N, 3, 3), shift (N, 3) m, pose (N, 55, 3) rad; the inverse of ``encoded``."""
+def decode_view(view: View, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
+    """View -> rotation (N, 3, 3), shift (N, 3) m, pose (N, 55, 3) rad; the inverse of ``encode_view``."""
     rotation = toward(frame.centre) @ view.turn
     depth = frame.distance[..., None] * view.place[..., 2:].exp()
     flat = view.place[..., :2] * 64 / frame.focal[..., None] + frame.centre
@@ -109,7 +109,7 @@ def decoded(view: View, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
 
 def view_state(view: View, frame: Frame, focal_px: float) -> ViewState:
     """The first of N views as the search's state, in a picture of that focal length."""
-    rotation, shift, pose = decoded(view, frame)
+    rotation, shift, pose = decode_view(view, frame)
     return ViewState(rotation[0], shift[0], torch.tensor(math.log(focal_px)), pose[0])
 
 

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from avatarlab.fit.estimator.state import POSE
 from avatarlab.fit.regressor import encoding
-from avatarlab.fit.regressor.data import Batch, seen
-from avatarlab.fit.regressor.loss import Loss, likelihood, projected
+from avatarlab.fit.regressor.data import Batch, regressor_input
+from avatarlab.fit.regressor.loss import Loss, likelihood, project_keypoints
 from avatarlab.fit.regressor.model import SHAPES, Regressor, RegressorInput, RegressorOutput
 from avatarlab.fit.regressor.shape_sampler import Shapes
 from avatarlab.measure import MEASURES
@@ -21,7 +21,7 @@ COUNTED = tuple(name for name in MEASURES if name != "stature")
 def shown(batch: Batch, inputs: str, weight: bool = False, sex: bool = True) -> RegressorInput:
     """A batch with the given views, weight and sex for everybody."""
     one = torch.ones(len(batch.image))
-    return seen(batch, torch.tensor(INPUTS[inputs]).expand(len(one), 2), one * weight, one * sex)
+    return regressor_input(batch, torch.tensor(INPUTS[inputs]).expand(len(one), 2), one * weight, one * sex)
 
 
 def predict(network: Regressor, given: RegressorInput) -> RegressorOutput:
@@ -58,7 +58,7 @@ def positions(loss: Loss, pred: RegressorOutput, batch: Batch) -> dict[str, floa
     pose = (ours.pose - true.pose).unflatten(-1, (POSE // 3, 3)).norm(dim=-1)
     cosine = ((ours.turn.mT @ true.turn).diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
     with torch.no_grad():
-        spots = projected(loss.body, loss.points, pred.betas, ours, batch.frame)
+        spots = project_keypoints(loss.body, loss.points, pred.betas, ours, batch.frame)
     return {
         "pose_deg": float(pose.mean().rad2deg()),
         "turn_deg": float(cosine.clamp(-1, 1).arccos().mean().rad2deg()),
@@ -70,7 +70,7 @@ def positions(loss: Loss, pred: RegressorOutput, batch: Batch) -> dict[str, floa
 def stature_only(known: Shapes, people: Shapes) -> dict[str, float]:
     """Mean absolute error (mm) of each tape where only stature and sex are told: a line through ``known`` people."""
     design = [
-        encoding.given(some.stature_m, torch.zeros_like(some.weight_kg), some.sex)[:, :TOLD]
+        encoding.subject_features(some.stature_m, torch.zeros_like(some.weight_kg), some.sex)[:, :TOLD]
         for some in (known, people)
     ]
     line = torch.linalg.lstsq(design[0].double(), known.tapes_m.double()).solution

@@ -11,7 +11,7 @@ from torch import Tensor
 from avatarlab.fit.regressor import encoding
 from avatarlab.fit.regressor.crop import COLUMNS, ROWS
 from avatarlab.fit.regressor.data import Batch, Sampler
-from avatarlab.fit.regressor.loss import projected
+from avatarlab.fit.regressor.loss import project_keypoints
 from avatarlab.fit.regressor.model import Regressor, RegressorInput
 from avatarlab.fit.regressor.shape_sampler import Shapes
 from avatarlab.measure import MEASURES
@@ -46,7 +46,7 @@ def _uphill(network: Regressor, sampler: Sampler, batch: Batch, betas: Tensor) -
 
 def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> RegressorInput:
     """What the network would see of other shapes in the same places, differentiable: the outline naked and exact."""
-    _, _, pose = encoding.decoded(batch.views, batch.frame)
+    _, _, pose = encoding.decode_view(batch.views, batch.frame)
     posed = sampler.body(betas=betas[:, None], pose=pose, vertices=sampler.mesh.vertices)
     skin = posed.vertices - posed.joints[..., :1, :]
     cover = torch.stack(
@@ -54,15 +54,15 @@ def _seen(sampler: Sampler, batch: Batch, betas: Tensor) -> RegressorInput:
     )
     signs = batch.image[:, :, 1:].float().sign()
     image = torch.cat([cover[:, :, None], cover[:, :, None] * signs], 2)
-    moved = projected(sampler.body, sampler.points, betas, batch.views, batch.frame)
+    moved = project_keypoints(sampler.body, sampler.points, betas, batch.views, batch.frame)
     points = torch.cat([batch.points[..., :2] + moved - batch.true_points, batch.points[..., 2:]], -1)
     known = batch.shapes
-    given = encoding.given(known.stature_m, torch.zeros_like(known.weight_kg), known.sex)
+    given = encoding.subject_features(known.stature_m, torch.zeros_like(known.weight_kg), known.sex)
     return RegressorInput(image, points, batch.features, torch.ones(len(betas), 2), given)
 
 
 def _cover(sampler: Sampler, batch: Batch, skin: Tensor, n: int, k: int) -> Tensor:
-    rotation, shift, _ = encoding.decoded(batch.views, batch.frame)
+    rotation, shift, _ = encoding.decode_view(batch.views, batch.frame)
     camera = crop_camera(rotation[n, k], shift[n, k], batch.frame.centre[n, k], float(batch.frame.focal[n, k]))
     return silhouette(skin[n, k], sampler.mesh.faces, camera)
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatarlab.fit.regressor.data import Batch, drop_views, seen
+from avatarlab.fit.regressor.data import Batch, drop_views, regressor_input
 from avatarlab.fit.regressor.encoding import GIVEN
 from avatarlab.fit.regressor.model import PATTERNS, Regressor, as_numbers, design, plain_numbers, sight_design
 
@@ -26,7 +26,7 @@ def fit_linear_init(network: Regressor, people: Batch, seed: int) -> None:
         network.line[number] = solved(rows, true.repeat(TELLINGS, 1), RIDGE * len(rows))
         network.line_log_variance[number] = _spread(rows, true.repeat(TELLINGS, 1))
     both = torch.ones(len(true), 2)
-    plain = sight_design(plain_numbers(seen(people, both, both[:, 0], both[:, 0])))
+    plain = sight_design(plain_numbers(regressor_input(people, both, both[:, 0], both[:, 0])))
     for slot, target in enumerate(as_numbers(people.views).unbind(1)):
         network.view_line[slot] = solved(plain[:, slot], target, RIDGE * len(target), inputs=1)
 
@@ -35,7 +35,9 @@ def _told(people: Batch, number: int, seed: tuple[int, ...]) -> Tensor:
     """What the line of a pattern is drawn through (N, D)."""
     inputs = drop_views(people, np.random.default_rng(seed))
     shown = inputs._replace(present=torch.tensor(SHOWN[number]).expand(len(inputs.present), 2))
-    whole = seen(people, shown.present, torch.zeros(len(inputs.present)), torch.zeros(len(inputs.present)))
+    whole = regressor_input(
+        people, shown.present, torch.zeros(len(inputs.present)), torch.zeros(len(inputs.present))
+    )
     return design(plain_numbers(whole), inputs.given)
 
 

@@ -16,9 +16,9 @@ WEIGHTS = {"shape": 1.0, "tape": 1.0, "turn": 10.0, "place": 20.0, "pose": 10.0,
 """Of the terms: nats per number, centimetres of tape, squared turns and radians, crop pixels of keypoints."""
 
 
-def projected(body: Body, points: Keypoints, betas: Tensor, views: View, frame: Frame) -> Tensor:
+def project_keypoints(body: Body, points: Keypoints, betas: Tensor, views: View, frame: Frame) -> Tensor:
     """Where the keypoints of bodies betas (N, S) fall in their views (N, 2, ...): (N, 2, 33, 2) crop px."""
-    rotation, shift, pose = encoding.decoded(views, frame)
+    rotation, shift, pose = encoding.decode_view(views, frame)
     posed = body(betas=betas[:, None], pose=pose, vertices=points.vertices)
     spots = points(posed.joints, posed.vertices) - posed.joints[..., :1, :]
     local = spots @ rotation.mT + shift[..., None, :]
@@ -38,12 +38,12 @@ class Loss:
         """Each term (), unweighted; views that were not shown do not count."""
         shown = seen.present / seen.present.sum()
         views, true = pred.views, batch.views
-        ours = projected(self.body, self.points, pred.betas, views, batch.frame)
+        ours = project_keypoints(self.body, self.points, pred.betas, views, batch.frame)
         off = (ours - batch.true_points).abs().clamp_max(40.0).mean((-1, -2))
         numbers = network.numbers(batch.shapes.betas, batch.shapes.tapes_m)
         tapes_cm = 100 * TAPE_M * (pred.mean - numbers)[:, SHAPES:]
         return {
-            "shape": evened(pred, numbers).mean(),
+            "shape": beta_likelihood(pred, numbers).mean(),
             "tape": functional.smooth_l1_loss(tapes_cm, torch.zeros_like(tapes_cm)),
             "turn": (shown * (views.turn - true.turn).square().sum((-1, -2))).sum(),
             "place": (shown * (views.place - true.place).square().sum(-1)).sum(),
@@ -57,7 +57,7 @@ def likelihood(pred: RegressorOutput, numbers: Tensor) -> Tensor:
     return 0.5 * ((numbers - pred.mean).square() * (-pred.log_variance).exp() + pred.log_variance)
 
 
-def evened(pred: RegressorOutput, numbers: Tensor) -> Tensor:
+def beta_likelihood(pred: RegressorOutput, numbers: Tensor) -> Tensor:
     """The likelihood, each number weighed by its variance, so that what is known best does not drown the others.
 
     Source: Seitzer et al. 2022 (arXiv:2203.09168), beta = 1: means learn as by least squares, variances as by likelihood.

@@ -27,10 +27,10 @@ LEVELS = sum(BETWEEN)
 
 def profiles(image: Tensor, points: Tensor) -> Tensor:
     """Crops (M, CHANNELS, ROWS, COLUMNS), keypoints (M, 33, 3) crop px -> (M, PROFILES, LEVELS)."""
-    return sampled(by_row(image), levels(points))
+    return sample_rows(row_profiles(image), levels(points))
 
 
-def by_row(image: Tensor) -> Tensor:
+def row_profiles(image: Tensor) -> Tensor:
     """Crops (M, CHANNELS, ROWS, COLUMNS) -> the PROFILES of every row (M, PROFILES, ROWS)."""
     across = (torch.arange(COLUMNS, device=image.device, dtype=image.dtype) + 0.5 - COLUMNS / 2) / 16
     widths = image.abs().sum(-1) / 16
@@ -47,7 +47,7 @@ def levels(points: Tensor) -> Tensor:
     return torch.cat([a[:, None] + (b - a)[:, None] * steps[k] for k, (a, b, _) in enumerate(spans)], 1)
 
 
-def sampled(rows: Tensor, heights: Tensor) -> Tensor:
+def sample_rows(rows: Tensor, heights: Tensor) -> Tensor:
     """Rows (M, P, ROWS) read between their middles at heights (M, L) px -> (M, P, L)."""
     at = (heights - 0.5).clamp(0, ROWS - 1.001)
     low = at.floor()
@@ -143,7 +143,7 @@ class Encoder(nn.Module):
         return self.last(picture.float() + self.plain(plain))
 
 
-def placed(points: Tensor) -> Tensor:
+def centre_keypoints(points: Tensor) -> Tensor:
     """Keypoints (..., 33, 3) crop px -> about the crop's middle, in 64 px; visibility as it is."""
     middle = points.new_tensor([COLUMNS / 2, ROWS / 2])
     return torch.cat([(points[..., :2] - middle) / 64, points[..., 2:]], -1)
@@ -153,7 +153,7 @@ def plain_numbers(seen: RegressorInput) -> Tensor:
     """The plain numbers (N, 2, SEEN) of every view; zero where there is none."""
     image, points = seen.image.flatten(0, 1), seen.points.flatten(0, 1)
     widths = profiles(image, points).flatten(1).unflatten(0, seen.present.shape)
-    return torch.cat([widths, placed(seen.points).flatten(2), seen.frame], -1) * seen.present[..., None]
+    return torch.cat([widths, centre_keypoints(seen.points).flatten(2), seen.frame], -1) * seen.present[..., None]
 
 
 def pattern(present: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ MASK, OUTLINE = (235, 200, 160), (47, 109, 179)
 def grid(network: Regressor, body: Body, mesh: CoarseMesh, batch: Batch) -> np.ndarray:
     """A picture (rows of views, a column per person) uint8 RGB."""
     pred = evaluate.predict(network, evaluate.shown(batch, "front_side"))
-    rotation, shift, pose = (part.cpu() for part in encoding.decoded(pred.views, batch.frame))
+    rotation, shift, pose = (part.cpu() for part in encoding.decode_view(pred.views, batch.frame))
     with torch.no_grad():
         posed = body(betas=pred.betas[:, None], pose=pose, vertices=mesh.vertices)
     skin, faces = (posed.vertices - posed.joints[..., :1, :]).cpu(), mesh.faces

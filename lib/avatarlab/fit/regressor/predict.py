@@ -68,7 +68,7 @@ class FirstGuess:
 
     def __call__(self, targets: "tuple[Target, ...]", subject: Subject, body: "Body") -> Guess:
         """Guess from one view or more of one person, at least a mask in each; weight and sex may be unknown."""
-        subject_features = encoding.given(
+        subject_features = encoding.subject_features(
             torch.tensor([subject.stature_m]),
             torch.tensor([subject.weight_kg or 0.0]),
             torch.tensor([encoding.SEX_CODE[subject.sex]]),
@@ -128,7 +128,7 @@ def first_guess(targets, subject: Subject, body, weights: str | Path = "pretrain
     return _kept(path, path.stat().st_mtime_ns if path.is_file() else 0)(targets, subject, body)
 
 
-def given(
+def choose_guess(
     guess: Guess | str | None, targets, subject: Subject, body, weights: str | Path = "pretrained"
 ) -> Guess | None:
     """What the search starts from: a Guess as it is, the network's for "network", None for "starts".
@@ -143,11 +143,11 @@ def given(
             f"guess: got {guess!r}, expected a Guess, {' or '.join(CHOICES)}, or None for the default."
         )
     default = weights_path(weights).is_file() and all(target.observation.capture in TAUGHT for target in targets)
-    usable = all(whole_person(target) for target in targets) and (guess or default)
+    usable = all(shows_whole_person(target) for target in targets) and (guess or default)
     return first_guess(targets, subject.unweighed(), body, weights) if usable else None
 
 
-def whole_person(target: "Target") -> bool:
+def shows_whole_person(target: "Target") -> bool:
     """True if the picture shows somebody standing, from shoulders to ankles."""
     seen = target.seen.numpy() > 0
     standing = "not_standing" not in target.observation.codes

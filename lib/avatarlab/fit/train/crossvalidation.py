@@ -8,7 +8,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from avatarlab.core.errors import InputError
-from avatarlab.fit.estimator.posterior import GUESSED, SEXES, TAPES, Optics, Posterior, before, observed, people
+from avatarlab.fit.estimator.posterior import (
+    GUESSED,
+    SEXES,
+    TAPES,
+    Optics,
+    Posterior,
+    people,
+    population_prior,
+    standardise_readings,
+)
 from avatarlab.fit.train.records import FitRecord
 from avatarlab.measure import population
 
@@ -89,7 +98,10 @@ def optics_of(records: Sequence[FitRecord], names: Sequence[str] = READ) -> dict
 
     A reading that hardly anybody of a sex shows is left out.
     """
-    y, seen = (np.stack(x) for x in zip(*(observed(one.readings, names, one.sex) for one in records), strict=True))
+    y, seen = (
+        np.stack(x)
+        for x in zip(*(standardise_readings(one.readings, names, one.sex) for one in records), strict=True)
+    )
     taught = np.array([one.split == "train" for one in records])
     seen &= ~np.outer(taught, [name.startswith(GUESSED) for name in names])
     x = np.stack([standardised(one.row, one.sex) for one in records])
@@ -245,7 +257,7 @@ def _answers(some: Sequence[FitRecord], asked: Sequence[FitRecord]):
 
 def _population(one: FitRecord, weighed: bool) -> list[float]:
     """What stature (and weight) alone say of the 15 tapes, m."""
-    _, mean, _ = before(one.told(weighed))
+    _, mean, _ = population_prior(one.told(weighed))
     return [mean[people(one.sex)[0].index(name)] for name in TAPES]
 
 

@@ -16,8 +16,8 @@ from avatarlab.core.errors import InputError
 from avatarlab.learn import weights
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, from_6d
-from avatarlab.motion.skeleton import COUNT, Skeleton, head_aligned
-from avatarlab.motion.trackers import Trackers, features, frame_of, turned
+from avatarlab.motion.skeleton import COUNT, Skeleton, align_heads
+from avatarlab.motion.trackers import Trackers, features, frame_of, seen_from
 
 WINDOW = 40
 """Frames that the network sees, each with its velocity. Source: the paper, section 3."""
@@ -104,12 +104,12 @@ class AvatarPoserPredictor:
         head, yaw = positions[:, -1, 0], rotations.new_zeros(len(rotations))
         if self.network.settings.normalised:
             yaw, origin = frame_of(rotations[:, -1], positions[:, -1])
-            rotations, positions = turned(rotations, positions, yaw[:, None, None], origin[:, None, None])
+            rotations, positions = seen_from(rotations, positions, yaw[:, None, None], origin[:, None, None])
         with torch.autocast(rotations.device.type, torch.bfloat16, enabled=self.half):
             numbers = self.network(features(rotations, positions).flatten(-2))
         pose = from_6d(numbers)
         pose = torch.cat([about_vertical(yaw)[:, None] @ pose[:, :1], pose[:, 1:]], 1)
-        return Motion(pose, head_aligned(self.skeleton, pose, head)[0])
+        return Motion(pose, align_heads(self.skeleton, pose, head)[0])
 
     def stream(self) -> "AvatarPoserStream":
         """A fresh stream."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.rotations import about_vertical, heading, to_6d
 from avatarlab.motion.skeleton import COUNT, HEAD, Skeleton
-from avatarlab.motion.trackers import Trackers, frame_of, turned
+from avatarlab.motion.trackers import Trackers, frame_of, seen_from
 
 FEATURES = 25
 """Numbers of a frame: three rotations in six, the head's height, two wrists relative to the head."""
@@ -38,7 +38,7 @@ class TrainingFrames(NamedTuple):
 def seen(trackers: Trackers) -> Tensor:
     """The features (T, 25) of each frame of a recording, all devices as they are."""
     yaw, origin = frame_of(trackers.rotations, trackers.positions)
-    turns, positions = turned(trackers.rotations, trackers.positions, yaw[:, None], origin[:, None])
+    turns, positions = seen_from(trackers.rotations, trackers.positions, yaw[:, None], origin[:, None])
     hands = positions[:, 1:] - positions[:, :1]
     return torch.cat([to_6d(turns).flatten(1), positions[:, 0, 2:], hands.flatten(1)], 1)
 
@@ -82,6 +82,6 @@ def targets(rotations: Tensor, positions: Tensor, trackers: Trackers) -> Tensor:
     Of the rotations only the root's, which is the world's, changes by that.
     """
     yaw, origin = frame_of(trackers.rotations, trackers.positions)
-    root, own = turned(rotations[:, :1], positions, yaw[:, None], origin[:, None])
+    root, own = seen_from(rotations[:, :1], positions, yaw[:, None], origin[:, None])
     turns = torch.cat([root, rotations[:, 1:]], 1)
     return torch.cat([to_6d(turns).flatten(1), (own - own[:, HEAD : HEAD + 1]).flatten(1)], 1)

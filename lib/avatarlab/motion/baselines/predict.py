@@ -12,7 +12,7 @@ from avatarlab.motion.baselines.frames import TURNS, held, lesson, seen
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.predictor import Motion, Stream
 from avatarlab.motion.rotations import about_vertical, from_6d, heading
-from avatarlab.motion.skeleton import Skeleton, head_aligned
+from avatarlab.motion.skeleton import Skeleton, align_heads
 from avatarlab.motion.trackers import Trackers
 
 NAMES = tuple(ANSWERS)
@@ -34,7 +34,7 @@ class FrameByFrame:
         rotations = from_6d(self.answer(seen(trackers))[:, :TURNS].unflatten(1, (-1, 6)))
         toward = about_vertical(heading(trackers.rotations[:, 0]))[:, None]
         rotations = torch.cat([toward @ rotations[:, :1], rotations[:, 1:]], 1)
-        return Motion(rotations, head_aligned(self.skeleton, rotations, trackers.positions[:, 0])[0])
+        return Motion(rotations, align_heads(self.skeleton, rotations, trackers.positions[:, 0])[0])
 
     def stream(self) -> Stream:
         """A fresh stream; it remembers one frame, as its devices were taken to be."""

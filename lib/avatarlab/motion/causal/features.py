@@ -7,7 +7,7 @@ from torch import Tensor
 
 from avatarlab.core.shapes import expect
 from avatarlab.motion.rotations import about_vertical, heading, to_6d
-from avatarlab.motion.trackers import RATE, turned
+from avatarlab.motion.trackers import RATE, seen_from
 
 HEAD_WIDTH, HAND_WIDTH = 14, 26
 """Numbers of a frame's token of the headset, of a controller."""
@@ -34,7 +34,7 @@ def lost_for(tracked: Tensor, before: Tensor | None = None) -> Tensor:
     return torch.stack(counts, -2)
 
 
-def seen(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> DeviceTokens:
+def device_tokens(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> DeviceTokens:
     """Two neighbouring frames' devices -> tokens of the later one; every leading dimension is a batch.
 
     ``now`` and ``before``: rotations (..., 3, 3, 3) and positions (..., 3, 3) m of the world; ``lost`` and ``was_lost``
@@ -43,7 +43,7 @@ def seen(now: tuple, before: tuple, lost: Tensor, was_lost: Tensor) -> DeviceTok
     rotations, positions = now
     expect("rotations", rotations, (..., 3, 3, 3))
     yaw = heading(rotations[..., 0, :, :])
-    rot, at = turned(rotations, positions, yaw[..., None], positions[..., :1, :])
+    rot, at = seen_from(rotations, positions, yaw[..., None], positions[..., :1, :])
     back = about_vertical(-yaw)[..., None, :, :]
     moved = (back @ ((positions - before[1]) * RATE)[..., None])[..., 0]
     turn = (rotations @ before[0].mT) - torch.eye(3, dtype=rotations.dtype, device=rotations.device)

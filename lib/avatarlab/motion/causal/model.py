@@ -129,7 +129,7 @@ def _lstm(width: int) -> nn.LSTM:
     return nn.LSTM(width, width, batch_first=True)
 
 
-def loaded(path: str | Path, **other) -> Network:
+def load_network(path: str | Path, **other) -> Network:
     """The network of a weights file; ``other`` settings (dropout) take the place of those it was trained with."""
     tensors, card = weights.load(path)
     network = Network(**(card["parameters"]["network"] | other))

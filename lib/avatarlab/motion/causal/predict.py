@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from avatarlab.core.errors import InputError
-from avatarlab.motion.causal.features import lost_for, seen
+from avatarlab.motion.causal.features import device_tokens, lost_for
 from avatarlab.motion.causal.loss import from_head, local
-from avatarlab.motion.causal.model import Network, loaded
+from avatarlab.motion.causal.model import Network, load_network
 from avatarlab.motion.foot_contacts import FootContacts
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
-from avatarlab.motion.skeleton import HEAD, Skeleton, mirrored
+from avatarlab.motion.skeleton import HEAD, Skeleton, mirror
 from avatarlab.motion.trackers import Trackers
 from avatarlab.motion.two_bone_ik import arms
 from avatarlab.motion.wrist_targets import WristTargets, WristTracker
@@ -41,7 +41,7 @@ class CausalPredictor:
     @classmethod
     def load(cls, path: str | Path, skeleton: Skeleton, finish: Finish | None = None) -> "CausalPredictor":
         """Of a weights file."""
-        return cls(loaded(path), skeleton, finish)
+        return cls(load_network(path), skeleton, finish)
 
     def predict(self, trackers: Trackers) -> Motion:
         """The poses of all frames of a recording."""
@@ -94,7 +94,7 @@ class CausalStream:
         lost = lost_for(tracked, self.lost)
         was = torch.cat([lost[:1] if self.lost is None else self.lost[None], lost[:-1]])
         self.lost = lost[-1]
-        tokens = seen(
+        tokens = device_tokens(
             self._twice(rotations, positions), self._twice(*before), self._swapped(lost), self._swapped(was)
         )
         pred = self.predictor.network(tokens, self.state)
@@ -105,7 +105,7 @@ class CausalStream:
     def _twice(self, rotations: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """(1 or 2, T, ...): as they are, and left for right."""
         pair = rotations, positions
-        other = mirrored(rotations, positions) if self.finish.both else ()
+        other = mirror(rotations, positions) if self.finish.both else ()
         return tuple(torch.stack(x) for x in zip(*(p for p in (pair, other) if p), strict=True))
 
     def _swapped(self, lost: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class CausalStream:
         """The mean of both predictions, plain and mirrored; rotations (1 or 2, T, 22, 3, 3), probabilities (1 or 2, T, 4)."""
         if not self.finish.both:
             return turns[0], contact[0]
-        mean = to_6d(0.5 * (turns[0] + mirrored(turns[1])))
+        mean = to_6d(0.5 * (turns[0] + mirror(turns[1])))
         return from_6d(mean), 0.5 * (contact[0] + contact[1][:, [1, 0, 3, 2]])
 
     def _smoothed(self, turns: Tensor) -> Tensor:

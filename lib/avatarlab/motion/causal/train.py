@@ -12,9 +12,9 @@ from torch import Tensor
 from avatarlab.learn import weights
 from avatarlab.learn.trainer import OnStep, Schedule, TrainingModule, train
 from avatarlab.motion import publishing
-from avatarlab.motion.causal.features import DeviceTokens, lost_for, seen
+from avatarlab.motion.causal.features import DeviceTokens, device_tokens, lost_for
 from avatarlab.motion.causal.loss import Weights, terms
-from avatarlab.motion.causal.model import Network, loaded
+from avatarlab.motion.causal.model import Network, load_network
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
@@ -80,7 +80,7 @@ def examples(
     rotations, positions = disturbed(window.device_rotations, window.device_positions, disturbance, generator)
     lost = lost_for(tracked(count, windows.length, disturbance.lost, generator).to(positions.device))
     before = shifted(rotations), shifted(positions)
-    return window, seen((rotations, positions), before, lost, shifted(lost))
+    return window, device_tokens((rotations, positions), before, lost, shifted(lost))
 
 
 def disturbed(rotations: Tensor, positions: Tensor, by: Disturbance, generator) -> tuple[Tensor, Tensor]:
@@ -129,7 +129,7 @@ def learn(
     """
     windows = Windows(library, library.split(split)[0], FRAMES, schedule.device)
     settings = settings or {}
-    network = fresh(windows, settings, schedule.seed) if start is None else loaded(start, **settings)
+    network = fresh(windows, settings, schedule.seed) if start is None else load_network(start, **settings)
     run = {"split": split, "schedule": asdict(schedule), "network": network.settings, "start": str(start)}
     lesson = train(CausalTraining(network.train(), windows, schedule), folder, run, tell)
     return lesson.average.eval(), lesson.history

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.rotations import about_vertical
-from avatarlab.motion.skeleton import DEVICES, Skeleton, mirrored
-from avatarlab.motion.trackers import frame_of, turned
+from avatarlab.motion.skeleton import DEVICES, Skeleton, mirror
+from avatarlab.motion.trackers import frame_of, seen_from
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Window:
         """The same from the head's heading and place in the last frame (what is known when it is to be answered)."""
         yaw, origin = frame_of(self.device_rotations[:, -1], self.device_positions[:, -1])
         yaw, origin = yaw[:, None, None], origin[:, None, None]
-        root, positions = turned(self.rotations[:, :, :1], self.positions, yaw, origin)
+        root, positions = seen_from(self.rotations[:, :, :1], self.positions, yaw, origin)
         rotations = torch.cat([root, self.rotations[:, :, 1:]], 2)
-        return Window(rotations, positions, *turned(self.device_rotations, self.device_positions, yaw, origin))
+        return Window(rotations, positions, *seen_from(self.device_rotations, self.device_positions, yaw, origin))
 
     def mirrored(self, chosen: Tensor) -> "Window":
         """The same with the windows ``chosen`` (B,) left for right."""
         pairs = (self.rotations, self.positions), (self.device_rotations, self.device_positions)
-        flipped = [x for pair in pairs for x in mirrored(*pair)]
+        flipped = [x for pair in pairs for x in mirror(*pair)]
         mine = (x for pair in pairs for x in pair)
         return Window(
             *(torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), b, a) for a, b in zip(mine, flipped, strict=True))

@@ -70,7 +70,7 @@ class Doubling(nn.Module):
         return self.spread(x.mT)[..., 1:].mT
 
 
-def lively(module: nn.Module) -> nn.Module:
+def keep_signal_size(module: nn.Module) -> nn.Module:
     """Let layers begin by handing signals on at the size they came; torch's own beginning makes them smaller."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):

@@ -12,7 +12,7 @@ from avatarlab.motion.sage.blocks import (
     Doubling,
     PoseNormaliser,
     TransformerBlock,
-    lively,
+    keep_signal_size,
     sinusoidal_positions,
 )
 from avatarlab.motion.sage.pose_pca import PosePCA
@@ -126,7 +126,7 @@ class Codebook(nn.Module):
         self.bend = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.head = nn.Linear(width, 6 * joints)
         for part in (self.inputs, self.down, self.encoded, self.to_codes, self.from_codes, self.up, self.head):
-            lively(part)
+            keep_signal_size(part)
         if self.movements:  # they begin, the rest adds what it learns
             nn.init.zeros_(self.to_codes.weight), nn.init.zeros_(self.head.weight)
 

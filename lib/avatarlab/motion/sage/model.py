@@ -101,10 +101,10 @@ def tracker_features(rotations: Tensor, positions: Tensor, settings: SageSetting
     """
     expect("rotations", rotations, (..., settings.window + 1, 3, 3, 3))
     plain = features(rotations, positions)
-    return scaled(plain) if settings.normalised else plain
+    return scale_features(plain) if settings.normalised else plain
 
 
-def scaled(plain: Tensor) -> Tensor:
+def scale_features(plain: Tensor) -> Tensor:
     """SAGE's features (..., 18) at like size."""
     shift = plain.new_tensor((0.0,) * 6 + STILL + (0.0, 0.0, 1.0) + (0.0,) * 3)
     scale = plain.new_tensor((1.0,) * 6 + (10.0,) * 6 + (2.0,) * 3 + (60.0,) * 3)

@@ -9,8 +9,8 @@ from avatarlab.core.errors import InputError
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.rotations import about_vertical, from_6d
 from avatarlab.motion.sage.model import Sage, tracker_features
-from avatarlab.motion.skeleton import Skeleton, head_aligned
-from avatarlab.motion.trackers import Trackers, frame_of, turned
+from avatarlab.motion.skeleton import Skeleton, align_heads
+from avatarlab.motion.trackers import Trackers, frame_of, seen_from
 
 CHUNK = 512
 """Windows that go through the networks together."""
@@ -59,7 +59,7 @@ class SagePredictor:
         yaw = torch.zeros(len(rotations), device=rotations.device)
         if self.model.settings.normalised:
             yaw, origin = frame_of(rotations[:, -1], positions[:, -1])
-            rotations, positions = turned(rotations, positions, yaw[:, None, None], origin[:, None, None])
+            rotations, positions = seen_from(rotations, positions, yaw[:, None, None], origin[:, None, None])
         sparse = tracker_features(rotations, positions, self.model.settings)
         with torch.autocast(sparse.device.type, torch.bfloat16, enabled=self.half):
             pose = self.model(sparse, self.noise)[:, -1]
@@ -69,7 +69,7 @@ class SagePredictor:
         """Rotations (T, 22, 6) seen from ``yaw`` (T,) and tracked positions (T, 3, 3) -> poses in the world."""
         rotations = from_6d(pose)
         rotations = torch.cat([about_vertical(yaw)[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
-        trans, _, _ = head_aligned(self.skeleton, rotations, positions[:, 0].to(rotations))
+        trans, _, _ = align_heads(self.skeleton, rotations, positions[:, 0].to(rotations))
         return Motion(rotations, trans)
 
     def stream(self) -> "SageStream":

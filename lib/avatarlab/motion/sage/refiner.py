@@ -59,12 +59,12 @@ class Refiner(nn.Module):
         if not self.informed:
             return pose + added, (state, pose[:, -1:])
         yaw = pose.new_zeros(pose.shape[:2]) if yaw is None else yaw
-        fresh = root_turned(pose + self.usual.spread * added, yaw)
+        fresh = turn_roots(pose + self.usual.spread * added, yaw)
         pred, last = filter_stream_twice(fresh, torch.sigmoid(self.gates(remembered)), last)
-        return root_turned(pred, -yaw), (state, last)
+        return turn_roots(pred, -yaw), (state, last)
 
 
-def root_turned(pose: Tensor, yaw: Tensor) -> Tensor:
+def turn_roots(pose: Tensor, yaw: Tensor) -> Tensor:
     """Poses (B, T, 22, 6) with their roots turned about the vertical by ``yaw`` (B, T)."""
     columns = pose[:, :, 0].unflatten(-1, (2, 3)) @ about_vertical(yaw).mT
     return torch.cat([columns.flatten(-2)[:, :, None], pose[:, :, 1:]], 2)
