@@ -119,7 +119,7 @@ def test_the_cycle_closes_and_goes_on():
     assert all(np.ptp(foot[:, 2]) < 0.25 for foot in feet)
     lifted = [dense[foot[:, 2].argmax()] for foot in feet]
     assert abs(abs(lifted[0] - lifted[1]) - 0.5) < 0.06  # half a stride apart
-    assert np.allclose(walked.rotations(phase[:2]), walked.turns(phase[2:]))
+    assert np.allclose(walked.rotations(phase[:2]), walked.rotations(phase[2:]))
 
 
 def test_without_anny_the_cycle_is_refused(monkeypatch):
