@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from toy import make_notebook
+from tube import Tube, person
 
 from avatarlab import ROOT
 from avatarlab.evaluate.targets import Row
+from avatarlab.export import materials, whole_body, write_glb
+from avatarlab.export.glb_reader import Glb
 from avatarlab.lab import frontpage, notebook
 
 DVC = """
@@ -106,6 +109,8 @@ def test_headline_has_missed_figures_first_and_no_copies():
     ]
     assert [row.key for row in frontpage.headline(rows)] == ["bad", "good"]
     assert [row.key for row in frontpage.headline(rows, 9)] == ["bad", "good", "free"]
+    counts = [Row("a", "none", 0, "equals 0", met=True), Row("a", "off_mm", 3, "at most 4", met=True)]
+    assert [row.key for row in frontpage.headline(counts)] == ["off_mm", "none"]  # a size says more than a yes
 
 
 @pytest.mark.parametrize(
@@ -122,6 +127,34 @@ def test_a_key_ends_in_its_unit(key, parts):
 )
 def test_durations_in_words(seconds, words):
     assert frontpage.duration(seconds) == words
+
+
+@pytest.fixture
+def exported(project):
+    """The same, with an avatar of stage 50: a made body of one colour."""
+    body, place = Tube(), project / "data/export/tube/avatar.glb"
+    place.parent.mkdir(parents=True)
+    write_glb(place, body, person(), lod=whole_body(body))
+    return project
+
+
+def test_an_exported_avatar_has_its_materials_colour(exported):
+    glb = Glb(exported / "data/export/tube/avatar.glb")
+    colours = frontpage.vertex_colors(glb)
+    assert colours.shape == glb.posed().shape
+    assert np.abs(colours - materials.NEUTRAL_SKIN_SRGB).max(axis=1).min() < 0.01
+
+
+@pytest.mark.browser
+def test_avatars_turn_offline(exported, offline):
+    page, complaints = offline(frontpage.write(exported))
+    handle = page.locator(".views iframe").first.element_handle()
+    inside = handle.content_frame()
+    inside.wait_for_function("window.turntable", timeout=60_000)
+    before = inside.evaluate("window.turntable.camera.position.x")
+    inside.wait_for_function(f"Math.abs(window.turntable.camera.position.x - ({before})) > 0.01", timeout=60_000)
+    fonts = [text for text in complaints if "KaTeX" in text]  # k3d's style names files that the page may not fetch
+    assert complaints == fonts and page.locator("figcaption").inner_text() == "tube"
 
 
 @pytest.mark.browser

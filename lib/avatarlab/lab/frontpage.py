@@ -230,13 +230,13 @@ def _card(card: Card) -> str:
 
 
 def headline(rows: Sequence[Row], count: int = 2) -> list[Row]:
-    """The figures that a card shows: missed ones first, then as targets.yaml has them, then those without a target.
+    """The figures that a card shows: missed ones first, then sizes, then counts that must be equal, then those without target.
 
     What 90_summary repeats of other stages (``10_body__file_mb``) is none of its own.
     """
-    return sorted(
-        (row for row in rows if "__" not in row.key), key=lambda row: {False: 0, True: 1, None: 2}[row.met]
-    )[:count]
+    own = [row for row in rows if "__" not in row.key]
+    order = {False: 0, True: 1, None: 2}
+    return sorted(own, key=lambda row: (order[row.met], row.target.startswith("equals")))[:count]
 
 
 def _line(row: Row) -> str:
