@@ -14,7 +14,7 @@ from avatarlab.lab import notebook
 
 VERBS = {"1": "prepare", "2": "train", "3": "fit", "4": "measure", "5": "export", "6": "animate", "9": "sum up"}
 """First digit of a stage's number -> what its column does."""
-NODE, GAP, HEAD = (150, 46), (40, 16), 30
+NODE, GAP, HEAD = (160, 46), (36, 16), 30
 """Width and height of a stage, the room between two, and the room of a column's title (px)."""
 NARROW, PER_ROW = (114, 50), 3
 """Width and height of a stage where columns lie below each other, and how many stand side by side there (px)."""
