@@ -1,6 +1,8 @@
 """The ground plan: imports go down the floors, `__init__` only hands names on, some packages stay in their rooms."""
 
 import ast
+import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,17 @@ def test_every_module_says_what_it_is():
         p for p in MODULES if p.stat().st_size and not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_architecture_shows_every_room_on_its_floor():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in (ROOT / "lib/avatarlab").iterdir() if (path / "__init__.py").exists()}
+    floors = {room: int(floor) for floor, room in re.findall(r"^\| (\d) \| `(\w+)` \|", text, re.M)}
+    assert floors == {room: FLOORS.get(room, 0) for room in rooms}
+    drawn = ET.parse(ROOT / "docs/architecture.svg").getroot().iter("{http://www.w3.org/2000/svg}text")
+    heights = {
+        word.text: float(word.get("y")) for word in drawn if word.get("class") == "room" and word.text in rooms
+    }
+    assert set(heights) == rooms
+    below = [room for room in sorted(rooms, key=lambda room: heights[room]) if room != "lab"]  # it stands beside
+    assert [floors[room] for room in below] == sorted((floors[room] for room in below), reverse=True)

@@ -114,6 +114,11 @@ def test_smoke_overlay_changes_only_what_exists():
     assert [f"{s}.{n}" for s, part in overlay.items() for n in part if n not in given.get(s, {})] == []
 
 
+def test_index_links_every_notebook():
+    index = notebook.source(notebook.read(ROOT / "notebooks/00_index.ipynb")["cells"][0])
+    assert [name(path) for path in NOTEBOOKS if f"]({name(path)})" not in index] == ["00_index.ipynb"]
+
+
 def test_guards_fire(tmp_path):
     bad = tmp_path / "10_body.ipynb"
     cells = [

@@ -73,14 +73,6 @@ def test_failure_is_on_top_and_the_traceback_in_colour():
     assert "\x1b" not in html and 'class="error"' in html
 
 
-def test_index_links_every_report(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "ROOT", tmp_path)
-    (tmp_path / "reports").mkdir()
-    assert "none yet" in report.index().read_text()
-    (tmp_path / "reports/10_toy.html").write_text("x")
-    assert '<a href="10_toy.html">10 toy</a>' in report.index().read_text()
-
-
 @pytest.mark.browser
 def test_opens_offline_with_a_canvas_and_no_complaint(finished, offline):
     page, complaints = offline(finished.root / "reports/10_toy.html")

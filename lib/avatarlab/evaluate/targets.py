@@ -60,7 +60,7 @@ def compare(values: dict[str, dict], targets: dict[str, dict]) -> list[Row]:
 
 
 def _judged(stage: str, key: str, value, rule: str, limit) -> Row:
-    words = f"{rule.replace('_', ' ')} {_text(limit)}"
+    words = f"{rule.replace('_', ' ')} {text(limit)}"
     if value is None:
         return Row(stage, key, None, words, None, False)
     numbers = not any(isinstance(x, bool | str) for x in (value, limit)) and min(value, limit) > 0
@@ -103,12 +103,13 @@ def table(rows: list[Row]) -> str:
 def _line(row: Row) -> str:
     """One figure as a row of the table."""
     mark, color = {None: ("", "inherit"), True: ("✓", PALETTE["green"]), False: ("✗", PALETTE["red"])}[row.met]
-    cells = [row.key.replace("_", " "), _text(row.value), row.target, mark]
+    cells = [row.key.replace("_", " "), text(row.value), row.target, mark]
     inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
     return f'<tr style="color: {color}">{inner}</tr>'
 
 
-def _text(value) -> str:
+def text(value) -> str:
+    """A figure as tables show it: four digits, thousands apart; ``missing`` for None."""
     if value is None:
         return "missing"
     if isinstance(value, bool):

@@ -58,7 +58,7 @@ def row_widths(body: Body, people: Mapping[str, FittedPerson]) -> Figure:
         axes.invert_yaxis()
     if panels:
         legend_outside(grid[0][-1])
-    figure.suptitle("What the photos add to the average body", x=0.01, ha="left", fontweight="bold")
+    figure.suptitle("Width of the trunk: photo, average body, fitted body", x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -73,7 +73,7 @@ def plot_std(people: Mapping[str, FittedPerson]) -> Figure:
             if at:
                 axes.plot(std, at, ls="", color=colour, label=_titled(name, how), **mark)
     axes.set_yticks(range(len(names)), [m.replace("_", " ") for m in names])
-    axes.set(title="What is not in the picture stays wide", xlabel="standard deviation (mm)")
+    axes.set(title="Standard deviation of each measure, and what it rests on", xlabel="standard deviation (mm)")
     axes.set_xlim(left=0)
     axes.invert_yaxis()
     legend_outside(axes)

@@ -3,14 +3,13 @@
 What a cell prints to stdout and shows is the result and is kept; what goes to stderr (progress, logs, warnings) was
 streamed while it ran and is left out, as are times, counts, memory addresses and temporary file names.
 
-    python -m avatarlab.lab.report     writes reports/index.html, a page that links all reports
+    python -m avatarlab.lab.report     writes reports/index.html, the front page that leads to all reports
 """
 
 import html
 import logging
 import re
 import sys
-from pathlib import Path
 
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
@@ -18,8 +17,6 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from avatarlab import ROOT
-from avatarlab.core.files import whole
 from avatarlab.lab.notebook import source, tags
 from avatarlab.show.page import document
 
@@ -124,19 +121,11 @@ def _plain(text: str, kind: str = "text") -> str:
     return f'<pre class="{kind}">{ansi2html(text)}</pre>' if text.strip() else ""
 
 
-def index() -> Path:
-    """Write reports/index.html, links to all rendered reports, and return its path."""
-    found = sorted(path for path in (ROOT / "reports").glob("[0-9][0-9]_*.html"))
-    items = "".join(f'<li><a href="{path.name}">{path.stem.replace("_", " ")}</a></li>' for path in found)
-    body = (
-        f"<main><section class='prose'><h1>Reports</h1><ul>{items or 'none yet: make repro'}</ul></section></main>"
-    )
-    with whole(ROOT / "reports" / "index.html") as part:
-        part.write_text(_document("Reports", body), encoding="utf-8")
-    return ROOT / "reports" / "index.html"
-
-
 if __name__ == "__main__":
+    from avatarlab.lab import (
+        frontpage,  # it loads what draws in 3D; a stage that renders its report needs none of it
+    )
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    log.info("%s", index().as_uri())
+    log.info("%s", frontpage.write().as_uri())
     sys.exit(0)

@@ -48,5 +48,5 @@ def kept_by_codes(codebooks: Codebooks, windows: Windows, count: int = 10):
     up = true.new_tensor((0.0, 0.0, 1.6))
     rows = {"true": (true[:, -1] + up).numpy(), "from codes": (pred[:, -1] + up).numpy()}
     return contact_sheet(
-        {"last frames": rows}, moments=count, title="What 80 codes a part keep of a third of a second"
+        {"last frames": rows}, moments=count, title="The last frame of windows, true and from their codes"
     )
