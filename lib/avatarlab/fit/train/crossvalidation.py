@@ -9,6 +9,7 @@ import numpy as np
 from avatarlab.fit.estimator.posterior import TAPES, Posterior, before, people
 from avatarlab.fit.train.learning import EVERYTHING, READ, grouped, left_out
 from avatarlab.fit.train.records import FitRecord
+from avatarlab.learn import weights
 
 READINGS = {"tapes": TAPES, "tapes_volume": (*TAPES, "weight"), "posterior": READ, "posterior_network": EVERYTHING}
 """Which readings a posterior is given: tapes of the mesh, its volume, its breadths and depths (the published one), the
@@ -72,17 +73,17 @@ def card_of(
     source: str,
     parameters: Mapping,
     table: Sequence[Score],
-    commit: str,
     bases: Mapping,
+    commit: str | None = None,
 ) -> dict:
     """The card of a posterior: whom it was learned from, how, and how far off it is on people left out; of ``bases``
     (``Body.bases``) it names the one that was searched."""
     counts = Counter((one.split, one.readings.capture, one.readings.inputs) for one in records)
-    return {
-        "data": {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
-        "parameters": dict(parameters),
-        "commit": commit,
-        "metrics": {"cross_validation": [asdict(one) for one in table]},
-        "bases": {"body": bases["body"]},
-        "licence": "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
-    }
+    return weights.card(
+        {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
+        parameters,
+        {"cross_validation": [asdict(one) for one in table]},
+        "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
+        commit,
+        bases={"body": bases["body"]},
+    )
