@@ -1,5 +1,7 @@
 """Weights on disk: float16, a full card, nothing half-written, nothing but safetensors read."""
 
+import subprocess
+
 import pytest
 import torch
 
@@ -29,26 +31,49 @@ def test_a_card_says_everything(tmp_path):
         weights.save(tmp_path / "a.safetensors", {}, {k: v for k, v in CARD.items() if k != "licence"})
 
 
+def test_a_card_is_built_in_one_place():
+    card = weights.card("none", {"n": 3}, {"mm": 1.23456, "steps": 7, "table": []}, "Apache-2.0", seed=7)
+    assert {*weights.CARD} <= {*card} and card["seed"] == 7
+    assert card["metrics"] == {"mm": 1.235, "steps": 7, "table": []}
+    assert weights.card("", {}, {"mm": 1.23456}, "", "abc", digits=4)["metrics"] == {"mm": 1.2346}
+
+
+def test_a_card_names_the_checkout_unless_told_otherwise(monkeypatch, tmp_path):
+    assert weights.card("", {}, {}, "", "by stage x")["commit"] == "by stage x"
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", "-C", tmp_path, *who, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    monkeypatch.setattr(weights, "ROOT", tmp_path)
+    head = subprocess.run(["git", "-C", tmp_path, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    commit = weights.card("", {}, {}, "")["commit"]
+    assert len(commit) >= 7 and head.stdout.startswith(commit)
+
+
+def test_size_counts_what_is_learned():
+    module = torch.nn.BatchNorm1d(3)
+    assert weights.size(module) == 6  # the running figures are not learned
+
+
 def test_a_card_names_the_bases_it_rests_on():
     bases = {"body": "b0d1", "skeleton": "5ce1", "face": "face"}
-    assert weights.foreign({**CARD, "bases": {"body": "b0d1"}}, bases) == ()
-    assert weights.foreign({**CARD, "bases": {"body": "01d", "head": "4ead", "face": "face"}}, bases) == (
+    assert weights.foreign_bases({**CARD, "bases": {"body": "b0d1"}}, bases) == ()
+    assert weights.foreign_bases({**CARD, "bases": {"body": "01d", "head": "4ead", "face": "face"}}, bases) == (
         "body",
         "head",
     )
-    assert weights.foreign(CARD, bases) == ()
+    assert weights.foreign_bases(CARD, bases) == ()
 
 
 def test_weights_of_another_body_are_told_once_with_the_remedy(caplog):
     card = {**CARD, "bases": {"body": "01d", "skeleton": "5ce1"}}
     for _ in range(2):
-        assert not weights.fit_body("guess", card, {"body": "b0d1", "skeleton": "5ce1"}, "nothing is guessed")
+        assert not weights.usable_on("guess", card, {"body": "b0d1", "skeleton": "5ce1"}, "nothing is guessed")
     (line,) = caplog.messages
     assert (
         line.startswith("guess: learned on a body of another body, so nothing is guessed")
         and "weights: trained" in line
     )
-    assert weights.fit_body("guess", card, card["bases"], "")
+    assert weights.usable_on("guess", card, card["bases"], "")
 
 
 def test_where_weights_are():

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,36 @@ def find(name: str, stage: str, which: str = "pretrained") -> Path:
     return folder / f"{name}.safetensors"
 
 
+def card(
+    data, parameters: Mapping, metrics: Mapping, licence: str, commit: str | None = None, digits: int = 3, **more
+) -> dict:
+    """The card of weights: CARD and ``more``; ``commit`` is the checkout's if not given, numbers of ``metrics`` rounded."""
+    return {
+        "data": data,
+        "parameters": dict(parameters),
+        "commit": checkout() if commit is None else commit,
+        "metrics": rounded(metrics, digits),
+        "licence": licence,
+        **more,
+    }
+
+
+def checkout() -> str:
+    """The checkout's commit, short; nothing where there is none."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def rounded(metrics: Mapping, digits: int = 3) -> dict:
+    """Flat figures to some decimals; what is no float stays as it is."""
+    return {key: round(value, digits) if isinstance(value, float) else value for key, value in metrics.items()}
+
+
+def size(module: torch.nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def save(path: str | Path, tensors: Mapping[str, torch.Tensor], card: Mapping) -> None:
     """Write tensors by name, floats as float16, and the card as JSON beside them (same name, .json)."""
     if missing := [key for key in CARD if key not in card]:
@@ -39,7 +70,7 @@ def save(path: str | Path, tensors: Mapping[str, torch.Tensor], card: Mapping) -
     write_json(Path(path).with_suffix(".json"), dict(card))
 
 
-def foreign(card: Mapping, bases: Mapping[str, str]) -> tuple[str, ...]:
+def foreign_bases(card: Mapping, bases: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the bases that a card rests on and that ``bases``, of ``Body.bases``, has otherwise or not at all.
 
     Numbers learned on components of one body say nothing in those of another. A card that names none fits any body.
@@ -47,9 +78,9 @@ def foreign(card: Mapping, bases: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, digest in sorted(card.get("bases", {}).items()) if bases.get(name) != digest)
 
 
-def fit_body(name: str, card: Mapping, bases: Mapping[str, str], instead: str) -> bool:
+def usable_on(name: str, card: Mapping, bases: Mapping[str, str], instead: str) -> bool:
     """Whether the weights ``name`` may be used on a body; if not, a warning, once, says what is done ``instead``."""
-    other = foreign(card, bases)
+    other = foreign_bases(card, bases)
     if other:
         _warn(f"{name}: learned on a body of another {' and '.join(other)}, so {instead}; take the published body "
               "(body_file) or train on this one (weights: trained).")  # fmt: skip
@@ -75,7 +106,7 @@ def _half(name: str, tensor: torch.Tensor) -> torch.Tensor:
 def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """Return (tensors by name, floats as float32; card); a missing or damaged file raises InputError.
 
-    The card's ``bases`` (name -> sha256), where it has any, are what the numbers refer to: see ``foreign``.
+    The card's ``bases`` (name -> sha256), where it has any, are what the numbers refer to: see ``foreign_bases``.
     """
     path = Path(path)
     if not path.is_file():

@@ -6,10 +6,10 @@ import torch
 
 from avatarlab.core.errors import InputError
 from avatarlab.learn import weights
-from avatarlab.motion import baselines, publishing
+from avatarlab.motion import baselines
 from avatarlab.motion.baselines.avatarposer import AvatarPoserPredictor
 from avatarlab.motion.causal.predict import CausalPredictor
-from avatarlab.motion.data.library import Library
+from avatarlab.motion.data.library import Library, weights_name
 from avatarlab.motion.predictor import Predictor
 from avatarlab.motion.sage.predict import SagePredictor
 from avatarlab.motion.skeleton import Skeleton
@@ -44,9 +44,7 @@ def weights_file(name: str, split: str, which: str = "pretrained") -> Path:
     """Where the weights of a network are; a name of no network raises InputError."""
     if name not in NETWORKS:
         raise InputError(f"model: got {name!r}, expected one of {', '.join(NAMES)}.")
-    return weights.find(
-        publishing.name(name, split), STAGES.get(name, ""), which if name in STAGES else "pretrained"
-    )
+    return weights.find(weights_name(name, split), STAGES.get(name, ""), which if name in STAGES else "pretrained")
 
 
 def is_available(name: str, split: str, which: str = "pretrained") -> bool:
@@ -61,7 +59,7 @@ def of_this_library(name: str, split: str, library: Library, which: str = "pretr
     """
     if name in baselines.NAMES:
         return True
-    here = publishing.card(library, library.split(split)[0], split, {}, {}, "")["frames"]
+    here = library.origin(library.split(split)[0], split)["frames"]
     learned = weights.load(weights_file(name, split, which))[1]["frames"]
     return {*here} == {*learned} and all(abs(learned[key] / here[key] - 1) < 0.03 for key in here)
 

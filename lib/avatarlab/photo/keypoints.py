@@ -1,7 +1,7 @@
 """Where MediaPipe's 33 keypoints lie on the body: sparse combinations of joints and named skin vertices.
 
 The network does not point at a rig's joints (the knee is 3 cm lower, the elbow higher, ears are inside), but its
-offsets are constant. The table beside this file was fitted by ``bench/calibrate_keypoints.py`` on rendered people.
+offsets are constant. The table beside this file was fitted by ``tools/calibrate_keypoints.py`` on rendered people.
 """
 
 import json

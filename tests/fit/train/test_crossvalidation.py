@@ -49,7 +49,7 @@ def test_test_people_are_not_even_compared(people):
 
 
 def test_the_card_says_whom_and_how_well(people, table, tmp_path):
-    card = card_of(people, "ansur2", {"steps": 12}, table, "abc", {"body": "b0d1", "skeleton": "5ce1"})
+    card = card_of(people, "ansur2", {"steps": 12}, table, {"body": "b0d1", "skeleton": "5ce1"}, "abc")
     assert card["bases"] == {"body": "b0d1"}
     assert card["data"] == {
         "rows": "ansur2",

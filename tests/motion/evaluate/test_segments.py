@@ -10,7 +10,7 @@ from strangers import library, shifted
 
 from avatarlab.core.errors import InputError
 from avatarlab.evaluate.tables import write_csv
-from avatarlab.motion import models, publishing
+from avatarlab.motion import models
 from avatarlab.motion.evaluate import Bench, SegmentJob, chosen, gather, jobs, leaks, means, score, tables
 from avatarlab.motion.evaluate.dropout import (
     AFTER,
@@ -122,7 +122,7 @@ def test_weights_of_other_data_are_told_apart(known, tmp_path, monkeypatch):
     file = tmp_path / "motion_sage_heldout.safetensors"
     monkeypatch.setattr(models.weights, "find", lambda *_: file)
     assert not models.is_available("sage", "heldout") and models.is_available("ridge", "heldout")
-    card = publishing.card(known, known.split("heldout")[0], "heldout", {}, {}, "abc")
+    card = models.weights.card(parameters={}, metrics={}, **known.origin(known.split("heldout")[0], "heldout"))
     models.weights.save(file, {"x": torch.zeros(1)}, card)
     assert models.conditions("sage", "heldout") == (1, {})
     assert models.is_available("sage", "heldout") and models.of_this_library("sage", "heldout", known)

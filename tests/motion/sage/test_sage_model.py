@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from avatarlab.core.errors import InputError
+from avatarlab.learn import weights
 from avatarlab.motion.sage import PAPER, SMALL, TINY
 from avatarlab.motion.sage.codebook import Codebook, Quantiser, used_codes
 from avatarlab.motion.sage.denoiser import Denoiser
-from avatarlab.motion.sage.model import Codebooks, Sage, scale_features, size
+from avatarlab.motion.sage.model import Codebooks, Sage, scale_features
 from avatarlab.motion.sage.pose_pca import PosePCA, slot_shares
 from avatarlab.motion.sage.refiner import Refiner, filter_stream
 from avatarlab.motion.skeleton import LOWER, UPPER
@@ -17,13 +18,13 @@ CARD = dict(data="made up", parameters={}, commit="none", metrics={}, licence="n
 
 
 def test_full_size_is_the_papers():
-    assert round(size(Denoiser(PAPER)) / 1e6, 2) == 57.97
-    assert round(size(Denoiser(PAPER, above=True)) / 1e6, 2) == 58.26
-    assert round(size(Refiner(PAPER)) / 1e6, 3) == 2.636
+    assert round(weights.size(Denoiser(PAPER)) / 1e6, 2) == 57.97
+    assert round(weights.size(Denoiser(PAPER, above=True)) / 1e6, 2) == 58.26
+    assert round(weights.size(Refiner(PAPER)) / 1e6, 3) == 2.636
 
 
 def test_published_size_is_small():
-    assert size(Sage(SMALL)) < 2.5e6 and size(Sage(SMALL)) + size(Codebooks(SMALL)) < 3e6
+    assert weights.size(Sage(SMALL)) < 2.5e6 and weights.size(Sage(SMALL)) + weights.size(Codebooks(SMALL)) < 3e6
 
 
 @pytest.mark.parametrize(("joints", "numbers"), [(UPPER, 84), (LOWER, 54)])

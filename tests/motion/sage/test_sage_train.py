@@ -14,8 +14,7 @@ from avatarlab.motion.sage import SMALL, TINY, train
 from avatarlab.motion.sage import losses as terms
 from avatarlab.motion.sage.evaluate import beside, codebook_figures, latent_errors, scored
 from avatarlab.motion.sage.predict import SagePredictor
-from avatarlab.motion.sage.pretrain import learn, learn_codebooks, published_plan
-from avatarlab.motion.sage.train import Plan, SageTrainer, finer, fresh
+from avatarlab.motion.sage.train import Plan, SageTrainer, finer, fresh, learn, learn_codebooks, published_plan
 from avatarlab.motion.sage.training_modules import DenoiserTraining
 from avatarlab.motion.skeleton import Skeleton
 
@@ -54,7 +53,7 @@ def fewer_windows(monkeypatch):
     monkeypatch.setattr(train, "MEASURED", 256)
 
 
-def course(library: Library, folder, plan: Plan = PLAN, **more) -> SageTrainer:
+def sage_trainer(library: Library, folder, plan: Plan = PLAN, **more) -> SageTrainer:
     torch.set_num_threads(1)
     return SageTrainer(*fresh(TINY), library, [0, 2], plan, folder, **more)
 
@@ -74,9 +73,9 @@ def test_all_parts_learn_and_files_say_how(library, tmp_path):
 
 
 def test_movements_make_good_codes_before_a_step(library, tmp_path):
-    begun = course(library, tmp_path)
+    begun = sage_trainer(library, tmp_path)
     for part in ("upper_codebook", "lower_codebook"):
-        begun._lesson(part, begun.plan.schedule(part))
+        begun.training_module(part, begun.plan.schedule(part))
     found = codebook_figures(begun.codebooks, Windows(library, [0, 2], 21), 200)
     assert found["reconstruction_cm"] < 2
     assert found["upper_codes_min"] > 20 and found["lower_codes_min"] > 20
@@ -84,23 +83,23 @@ def test_movements_make_good_codes_before_a_step(library, tmp_path):
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(library, tmp_path):
     plan = replace(PLAN, codebook=6, checkpoint_every=3)
-    straight = course(library, tmp_path / "a", plan)
-    straight.take("lower_codebook")
-    course(library, tmp_path / "b", plan, stop_after=3).take("lower_codebook")
-    resumed = course(library, tmp_path / "b", plan)
-    resumed.take("lower_codebook")
+    straight = sage_trainer(library, tmp_path / "a", plan)
+    straight.train_part("lower_codebook")
+    sage_trainer(library, tmp_path / "b", plan, stop_after=3).train_part("lower_codebook")
+    resumed = sage_trainer(library, tmp_path / "b", plan)
+    resumed.train_part("lower_codebook")
     for one, two in zip(straight.codebooks.parameters(), resumed.codebooks.parameters(), strict=True):
         assert torch.equal(one, two)
 
 
 def test_each_part_trains_itself_alone(library, tmp_path):
-    whole = course(library, tmp_path)
+    whole = sage_trainer(library, tmp_path)
     for part in ("upper_codebook", "lower_codebook", "upper_denoiser"):
-        whole.take(part)
+        whole.train_part(part)
     names = ("upper_denoiser", "lower_denoiser", "decoder", "refiner")
     before = {name: [x.clone() for x in getattr(whole.model, name).parameters()] for name in names}
     codes = [x.clone() for x in whole.codebooks.parameters()]
-    whole.take("lower_denoiser")
+    whole.train_part("lower_denoiser")
     for name in names:
         same = all(map(torch.equal, before[name], getattr(whole.model, name).parameters()))
         assert same == (name != "lower_denoiser"), name
@@ -109,12 +108,12 @@ def test_each_part_trains_itself_alone(library, tmp_path):
 
 
 def test_dropout_is_on_in_what_learns_and_off_elsewhere(library, tmp_path):
-    begun = course(library, tmp_path)
-    lesson = DenoiserTraining(
+    begun = sage_trainer(library, tmp_path)
+    module = DenoiserTraining(
         "lower", PLAN.schedule("lower_denoiser"), begun.model, begun.codebooks, begun.windows
     )
     used = begun.model.upper_denoiser, begun.codebooks.lower
-    assert lesson.network.training and not any(network.training for network in used)
+    assert module.network.training and not any(network.training for network in used)
 
 
 def test_paper_answers_for_the_last_frame_alone():
@@ -158,10 +157,10 @@ def test_learns_one_clip_by_heart(library, tmp_path):
     plan = Plan(codebook=1, denoiser=100, decoder=0, whole=100, refiner=0, batch=48, watched=256, **rates)
     whole = SageTrainer(*fresh(settings), library, [0], plan, tmp_path)
     for part in ("upper_codebook", "lower_codebook", "upper_denoiser", "lower_denoiser"):
-        whole.take(part)
+        whole.train_part(part)
     predictor, cm = SagePredictor(whole.model, Skeleton(torch.as_tensor(REST).float()), refined=False), []
     while len(cm) < ROUNDS and min(cm, default=9.0) >= 1.0:
-        replace(whole, folder=tmp_path / str(len(cm))).take("whole")
+        replace(whole, folder=tmp_path / str(len(cm))).train_part("whole")
         cm.append(round(scored(predictor, library, [0])["mpjpe_cm"], 2))
     assert cm[-1] < 1.0, f"mean error after each hundred steps: {cm} cm"
     true, pred = beside(predictor, library, 0)

@@ -75,7 +75,7 @@ def load_posterior(body: Body, weights: str) -> Posterior | None:
         log.info("posterior: nothing learned yet; the fit's own spread is given")
         return None
     posterior = Posterior.load(weights)
-    return posterior if disk.fit_body(NAME, posterior.card, body.bases, "the fit's own spread is given") else None
+    return posterior if disk.usable_on(NAME, posterior.card, body.bases, "the fit's own spread is given") else None
 
 
 def update_posterior(found: MapEstimate, subject: Subject, posterior: Posterior | None) -> PosteriorUpdate:

@@ -101,7 +101,7 @@ class FirstGuess:
 
     def _shape(self, pred: RegressorOutput, body: "Body") -> tuple[Tensor | None, Tensor | None]:
         """betas (S,) and covariance (S, S); None for a body of other components than the network was trained on."""
-        if not files.fit_body(NAME, self.card, body.bases, "the guess is of pose and camera alone"):
+        if not files.usable_on(NAME, self.card, body.bases, "the guess is of pose and camera alone"):
             return None, None
         return pred.betas[0], torch.diag(pred.log_variance[0, :SHAPES].exp())
 

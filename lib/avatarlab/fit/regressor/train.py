@@ -1,4 +1,4 @@
-"""Training the first guess: rounds of freshly made people, Lightning around them, checkpoints from which it resumes.
+"""Training the first guess on rounds of freshly made people; the weights as a file, and the card that says whence.
 
 A round draws its people from the seed and its number alone and ends with a checkpoint, so a run that was stopped goes
 on as if it had not been. On one CPU thread equal settings give equal weights, bit by bit.
@@ -6,7 +6,6 @@ on as if it had not been. On one CPU thread equal settings give equal weights, b
 
 import copy
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -27,14 +25,19 @@ from avatarlab.fit.regressor.loss import Loss, total
 from avatarlab.fit.regressor.model import Regressor
 from avatarlab.fit.regressor.predict import FirstGuess
 from avatarlab.fit.regressor.shape_sampler import Shapes
-from avatarlab.learn.trainer import Tell, rate, resumable, trainer
+from avatarlab.learn import trainer, weights
+from avatarlab.learn.trainer import OnStep, Schedule, TrainingModule
 from avatarlab.synthetic import Participants
 
-WEIGHT_DECAY = 1e-4
-CLIP = 5.0
-CHECKPOINT = "round.ckpt"
 KNOWN = 200
 VALIDATION_SEED, LINE_SEED = 2**31, 2**31 + 1
+BASES = ("body", "skeleton")
+"""What the network says betas and poses in."""
+DATA = (
+    "Made-up people only, drawn anew for every round: half mixtures of train participants of stage 11_people ({count} "
+    "people, rows: {source}), half draws from the open body's prior, each with what participants have beyond its "
+    "components; posed, photographed, clothed and spoilt as 11_people does. No calibration or test people, no photos."
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class RegressorSettings:
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         return self.rounds * self.passes * (self.people // self.batch)
+
+    @property
+    def schedule(self) -> Schedule:
+        """That of the trainer: an epoch is a round."""
+        return Schedule(
+            self.steps, self.batch, self.learning_rate, betas=(0.9, 0.999), clip=5.0, seed=self.seed,
+            bfloat16=self.bfloat16, device=self.device, devices=self.devices, epochs=self.rounds, log_every=1,
+        )  # fmt: skip
 
 
 class Round(Dataset):
@@ -101,9 +112,9 @@ class PeopleRounds(lightning.LightningDataModule):
         self.checked = self.checked or self.made((VALIDATION_SEED, self.settings.seed), self.settings.checked)
 
     def train_dataloader(self) -> DataLoader:
-        trainer, settings = self.trainer, self.settings
-        seed = (settings.seed, trainer.global_rank, trainer.current_epoch)
-        late = trainer.current_epoch >= settings.hard_from * settings.rounds
+        run, settings = self.trainer, self.settings
+        seed = (settings.seed, run.global_rank, run.current_epoch)
+        late = run.current_epoch >= settings.hard_from * settings.rounds
         people = self.made(seed, settings.people, settings.hard_people if late else 0)
         return DataLoader(Round(people, settings, seed), batch_size=None)
 
@@ -129,54 +140,32 @@ def joined(parts):
     return type(parts[0])(*(joined(column) for column in zip(*parts, strict=True)))
 
 
-class Training(lightning.LightningModule):
-    """The network under Lightning; ``history`` gains a row of figures with each validation.
+class RegressorTraining(TrainingModule):
+    """The network under training, on the batches of PeopleRounds.
 
     ``checked`` are the people for validation, ``known`` others without pictures, to compare with.
     """
 
-    def __init__(self, network: Regressor, loss: Loss, sampler: Sampler, settings: RegressorSettings):
-        super().__init__()
-        self.network, self.settings = network, settings
-        self.loss, self.sampler, self.history = loss, sampler, []
+    def __init__(self, network: Regressor, terms: Loss, sampler: Sampler, settings: RegressorSettings):
+        super().__init__(network, settings.schedule)
+        self.settings, self.terms, self.sampler = settings, terms, sampler
         self.checked: Batch | None = None
         self.known: Shapes | None = None
 
     def on_fit_start(self) -> None:
-        self.loss.body.to(self.device)
+        self.terms.body.to(self.device)
 
-    def training_step(self, batch, number: int) -> Tensor:
+    def loss(self, batch) -> dict[str, Tensor]:
         seen, people = batch
-        terms = self.loss(self.network, self.network(seen), seen, people)
-        value = total(terms)
-        self.log_dict({f"train/{name}": term for name, term in terms.items()} | {"train/loss": value})
-        return value
+        terms = self.terms(self.network, self.network(seen), seen, people)
+        return terms | {"total": total(terms)}
 
-    def validation_step(self, people: Batch, number: int) -> None:
-        figures = evaluate.figures(self.network, self.loss, people)
-        self.log_dict({f"validation/{name}": value for name, value in figures.items()}, sync_dist=True)
-        if not self.trainer.sanity_checking:
-            self.history.append({"step": self.global_step, **figures})
-            self._show(people)
+    def validation(self, batch: Batch) -> dict[str, float]:
+        return evaluate.figures(self.network, self.terms, batch)
 
-    def _show(self, people: Batch) -> None:
-        if self.logger is not None and self.trainer.is_global_zero:
-            some = rows(people, torch.arange(min(8, len(people.image))))
-            grid = overlay.grid(self.network, self.loss.body, self.sampler.mesh, some)
-            self.logger.experiment.add_image("validation", grid, self.global_step, dataformats="HWC")
-
-    def configure_optimizers(self):
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), self.settings.learning_rate, weight_decay=WEIGHT_DECAY
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, self.settings.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["history"] = self.history
-
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self.history = checkpoint["history"]
+    def picture(self, batch: Batch) -> np.ndarray:
+        some = rows(batch, torch.arange(min(8, len(batch.image))))
+        return overlay.grid(self.network, self.terms.body, self.sampler.mesh, some)
 
 
 def train(
@@ -184,9 +173,9 @@ def train(
     settings: RegressorSettings,
     folder: Path,
     people: Participants | None = None,
-    tell: Callable[[int, int, float], None] | None = None,
+    tell: OnStep | None = None,
     stop_after: int | None = None,
-) -> Training:
+) -> RegressorTraining:
     """Train a network; checkpoints and TensorBoard's files go to ``folder``, and a run begun there is gone on with.
 
     ``people`` are the train participants to draw about; ``tell`` hears every step; ``stop_after`` rounds it stops, to
@@ -195,24 +184,18 @@ def train(
     torch.manual_seed(settings.seed)
     sampler, network = Sampler(extend_shapes(body, people)), Regressor(settings.width)
     network.encoder.bfloat16 = settings.bfloat16
-    module = Training(network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings)
-    made, checkpoint = (
-        PeopleRounds(sampler, settings),
-        resumable(folder, identity(body, settings, people), CHECKPOINT),
+    module = RegressorTraining(
+        network.to(memory_format=torch.channels_last), Loss(copy.deepcopy(body)), sampler, settings
     )
+    made, run = PeopleRounds(sampler, settings), identity(body, settings, people)
     made.setup()
     module.checked, module.known = made.checked, sampler.draws(np.random.default_rng(settings.seed), KNOWN)
-    if checkpoint is None and settings.start:
+    begun = trainer.resumable(folder, run) is not None
+    if not begun and settings.start:
         network.load_state_dict(FirstGuess.load(settings.start).network.state_dict())
-    elif checkpoint is None:
+    elif not begun:
         fit_linear_init(network, made.made((settings.seed, LINE_SEED), settings.lined), settings.seed)
-    _trainer(settings, folder, [Tell(tell, settings.steps)] if tell else [], stop_after).fit(
-        module, made, ckpt_path=checkpoint, weights_only=False
-    )
-    if settings.devices > 1:  # the processes that trained are gone, and the history with them
-        module.history = torch.load(folder / CHECKPOINT, weights_only=False)["history"]
-    network.to("cpu").eval()
-    return module
+    return trainer.train(module, folder, run, tell, stop_after, made)
 
 
 def identity(body: Body, settings: RegressorSettings, people: Participants | None) -> dict:
@@ -221,12 +204,18 @@ def identity(body: Body, settings: RegressorSettings, people: Participants | Non
     return {"settings": asdict(settings), "body": body.sha256, "people": told}
 
 
-def _trainer(settings: RegressorSettings, folder: Path, callbacks: list[Callback], stop_after: int | None):
-    saved = ModelCheckpoint(
-        folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False, save_on_train_epoch_end=True
-    )
-    rounds = settings.rounds if stop_after is None else min(settings.rounds, stop_after)
-    return trainer(
-        folder, settings.device, settings.devices, CLIP, [saved, *callbacks], max_epochs=rounds,
-        reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
-    )  # fmt: skip
+def publish(
+    path: str | Path,
+    module: RegressorTraining,
+    body: Body,
+    people: Participants | None,
+    commit: str | None = None,
+) -> None:
+    """Write the weights to ``path`` and the card beside them, with the figures of the last validation."""
+    data = DATA.format(count=len(people) if people else 0, source=people.source if people else "none")
+    bases = {name: body.bases[name] for name in BASES}
+    parameters, seed = asdict(module.settings), module.settings.seed
+    metrics = {name: value for name, value in module.validations[-1].items() if name != "step"}
+    card = weights.card(data, parameters, metrics, "Apache-2.0", commit, bases=bases, seed=seed)
+    numbers = module.network.state_dict()
+    weights.save(path, {name: x for name, x in numbers.items() if not name.endswith("num_batches_tracked")}, card)

@@ -19,6 +19,7 @@ from avatarlab.fit.estimator.posterior import (
     standardise_readings,
 )
 from avatarlab.fit.train.records import FitRecord
+from avatarlab.learn import weights
 from avatarlab.measure import population
 
 log = logging.getLogger(__name__)
@@ -271,17 +272,17 @@ def card_of(
     source: str,
     parameters: Mapping,
     table: Sequence[Score],
-    commit: str,
     bases: Mapping,
+    commit: str | None = None,
 ) -> dict:
     """The card of a posterior: whom it was learned from, how, and how far off it is on people left out; of ``bases``
     (``Body.bases``) it names the one that was searched."""
     counts = Counter((one.split, one.readings.capture, one.readings.inputs) for one in records)
-    return {
-        "data": {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
-        "parameters": dict(parameters),
-        "commit": commit,
-        "metrics": {"cross_validation": [asdict(one) for one in table]},
-        "bases": {"body": bases["body"]},
-        "licence": "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
-    }
+    return weights.card(
+        {"rows": source, "people": {" ".join(key): count for key, count in sorted(counts.items())}},
+        parameters,
+        {"cross_validation": [asdict(one) for one in table]},
+        "Apache-2.0; learned from ANSUR II (US Government work, public release) and CC0 bodies",
+        commit,
+        bases={"body": bases["body"]},
+    )

@@ -1,6 +1,8 @@
-"""Training of the causal model on windows of motion: mirrored, disturbed, with controllers that get lost."""
+"""Training of the causal model on windows of motion: mirrored, disturbed, with controllers that get lost.
 
-import copy
+No stage trains it: ``python tools/train_motion.py causal`` does, and writes the published weights.
+"""
+
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,11 +13,10 @@ from torch import Tensor
 
 from avatarlab.learn import weights
 from avatarlab.learn.trainer import OnStep, Schedule, TrainingModule, train
-from avatarlab.motion import publishing
 from avatarlab.motion.causal.features import DeviceTokens, device_tokens, lost_for
 from avatarlab.motion.causal.loss import Weights, terms
 from avatarlab.motion.causal.model import Network, load_network
-from avatarlab.motion.data.library import Library
+from avatarlab.motion.data.library import Library, weights_name
 from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
 from avatarlab.motion.trackers import RATE
@@ -45,31 +46,26 @@ class Disturbance:
 
 
 class CausalTraining(TrainingModule):
-    """The causal network under training; ``average`` is what is kept."""
+    """The causal network under training; its moving average is what is kept."""
+
+    SEEDED = False  # as the published weights were trained
 
     def __init__(
         self, network: Network, windows: Windows, schedule: Schedule, disturbance: Disturbance | None = None
     ):
-        super().__init__(network, schedule)
-        self.average = copy.deepcopy(network).requires_grad_(False)
+        super().__init__(network, schedule, AVERAGE)
         self.windows, self.weights = windows, Weights()
         self.disturbance = disturbance or Disturbance()
 
-    def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def loss(self, batch: torch.Generator) -> dict[str, Tensor]:
         with torch.no_grad():
-            window, tokens = examples(self.windows, self.schedule.batch, self.disturbance, generator)
+            window, tokens = examples(self.windows, self.schedule.batch, self.disturbance, batch)
             true = self.windows.skeleton.fk(window.rotations)[0]
             head = window.device_positions[:, :, 0]
         with self.half():
             pred = self.network(tokens)
         turns = about_vertical(tokens.yaw)[:, :, None] @ from_6d(pred.rotations)
         return terms(turns, pred.contact, true, self.windows.skeleton, self.weights, head - shifted(head))
-
-    def on_train_batch_end(self, outputs, batch, number: int) -> None:
-        # Early on the average follows closely, or it would stay near the random start in a short training.
-        share = min(AVERAGE, self.global_step / (self.global_step + 10))
-        for kept, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            kept.lerp_(now, 1 - share)
 
 
 def examples(
@@ -131,20 +127,22 @@ def learn(
     settings = settings or {}
     network = fresh(windows, settings, schedule.seed) if start is None else load_network(start, **settings)
     run = {"split": split, "schedule": asdict(schedule), "network": network.settings, "start": str(start)}
-    lesson = train(CausalTraining(network.train(), windows, schedule), folder, run, tell)
-    return lesson.average.eval(), lesson.history
+    module = train(CausalTraining(network.train(), windows, schedule), folder, run, tell)
+    return module.trained, module.history
 
 
 def run(
     library: Library, split: str, out: Path, schedule: Schedule | None = None, start: Path | None = None,
-    commit: str = "", settings: dict | None = None, tell: OnStep | None = None, metrics: Callable | None = None,
+    commit: str | None = None, settings: dict | None = None, tell: OnStep | None = None, metrics: Callable | None = None,
 ) -> Network:  # fmt: skip
     """``learn``, and write weights and card to ``out``; ``metrics(network)`` gives the card's numbers."""
     schedule = schedule or (PUBLISHED if start is None else TUNED)
-    name = publishing.name("causal", split)
+    name = weights_name("causal", split)
     network, _ = learn(library, split, schedule, Path(out) / f"{name}_run", start, settings, tell)
     parameters = {"network": network.settings, "schedule": asdict(schedule), "frames": FRAMES}
-    found = metrics(network) if metrics else {}
-    card = publishing.card(library, library.split(split)[0], split, parameters, found, commit)
+    origin = library.origin(library.split(split)[0], split)
+    card = weights.card(
+        parameters=parameters, metrics=metrics(network) if metrics else {}, commit=commit, **origin
+    )
     weights.save(Path(out) / f"{name}.safetensors", network.state_dict(), card)
     return network

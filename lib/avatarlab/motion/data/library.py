@@ -12,6 +12,10 @@ from avatarlab.core.files import read_npz, write_npz
 from avatarlab.core.shapes import expect
 
 SCHEMA = "avatarlab.library/1"
+FREE = "CMU motion data: free for all uses, not to be resold as data (mocap.cs.cmu.edu); weights and code: see LICENSE."
+SHARE_ALIKE = (
+    "Learned from HDM05 too, which is CC BY-SA 3.0 (Mueller et al., report CG-2007-2): pass on alike, name it. "
+)
 RESTS_ON = ("body", "skeleton")
 """Bases of the body file (``Body.bases``) on whose mean shape motion lies; the header has their sha256."""
 HELD_OUT = ("CMU14", "CMU03", "CMU86", "HDM_tr")
@@ -70,6 +74,20 @@ class Library:
             raise InputError(f"split: got {name!r}, expected one of {', '.join((*self.splits, 'common'))}.")
         return [k for k in range(len(self)) if k not in tests[name]], sorted(tests[name])
 
+    def origin(self, segments: Sequence[int], split: str) -> dict:
+        """What the card of weights that learned from ``segments`` says of them: data, frames by source, licence, split."""
+        by_source = {name: [k for k in segments if self.sources[k] == name] for name in sorted({*self.sources})}
+        by_source = {name: mine for name, mine in by_source.items() if mine}
+        counts = ", ".join(f"{len(mine)} of {source}" for source, mine in by_source.items())
+        minutes = self.length(segments) / 60 / 60
+        shared = any("hdm05" in source.lower() for source in by_source)
+        return {
+            "data": f"{minutes:.1f} min of motion at 60 Hz, {len(segments)} segments ({counts}); split {split}, its train side.",
+            "frames": {source: self.length(mine) for source, mine in by_source.items()},
+            "licence": (SHARE_ALIKE if shared else "") + FREE,
+            "split": split,
+        }
+
     def _tested(self, split: str, k: int) -> bool:
         if split == "paper":
             return self.clips[k] in self.header["test_clips"]
@@ -96,6 +114,11 @@ class Library:
             raise InputError(f"{path}: no library of motion ({SCHEMA}); stage 12_motion makes one.")
         names = {key: tuple(str(x) for x in arrays.pop(key)) for key in ("clips", "subjects", "sources")}
         return cls(**arrays, **names, header=header)
+
+
+def weights_name(model: str, split: str) -> str:
+    """The weights file of a model (without ending) that learned nothing of a split's test segments."""
+    return f"motion_{model}_{split}"
 
 
 def hundredth(clip: str) -> int:

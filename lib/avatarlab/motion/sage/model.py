@@ -111,11 +111,6 @@ def scale_features(plain: Tensor) -> Tensor:
     return (plain - shift) * scale
 
 
-def size(module: nn.Module) -> int:
-    """Numbers that a network learns."""
-    return sum(p.numel() for p in module.parameters())
-
-
 def without_dropout(module: nn.Module) -> nn.Module:
     """``module`` in eval mode and with no gradients: a part that is used, not trained."""
     return module.eval().requires_grad_(False)
@@ -123,4 +118,4 @@ def without_dropout(module: nn.Module) -> nn.Module:
 
 def parts(model: Sage) -> dict[str, int]:
     """Numbers of each part."""
-    return {name: size(part) for name, part in model.named_children()}
+    return {name: weights.size(part) for name, part in model.named_children()}

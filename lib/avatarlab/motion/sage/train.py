@@ -1,19 +1,23 @@
-"""Training the stratified model part by part: codebooks, diffusions, decoder, refiner."""
+"""Training the stratified model part by part, codebooks, diffusions, decoder, refiner: from a library to weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from avatarlab.core.errors import InputError
+from avatarlab.learn import weights
 from avatarlab.learn.trainer import Schedule, train
-from avatarlab.motion.data.library import Library
+from avatarlab.motion.data.library import Library, weights_name
 from avatarlab.motion.data.windows import Window, Windows
 from avatarlab.motion.rotations import to_6d
 from avatarlab.motion.sage.blocks import PoseNormaliser
+from avatarlab.motion.sage.evaluate import codebook_figures, scored
 from avatarlab.motion.sage.model import Codebooks, Sage
 from avatarlab.motion.sage.pose_pca import reaches
+from avatarlab.motion.sage.predict import SagePredictor
 from avatarlab.motion.sage.rollouts import Rollouts
 from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.sage.training_modules import PARTS as PART_JOINTS
@@ -26,7 +30,7 @@ from avatarlab.motion.sage.training_modules import (
     latents,
     shown,
 )
-from avatarlab.motion.skeleton import COUNT
+from avatarlab.motion.skeleton import COUNT, Skeleton
 
 OnPartStep = Callable[[str, int, int, float], None]
 """Hears part, step, steps, loss."""
@@ -78,11 +82,22 @@ class Plan:
         return sum(getattr(self, kind) * ms for kind, ms in MILLISECONDS.items()) / 60_000
 
 
+CODEBOOKS = "motion_codebooks"
+"""The weights file of the codebooks; one for all splits, learned where nobody is tested."""
+PUBLISHED = Plan(codebook=1500, denoiser=1200, decoder=100, whole=4400, refiner=1500)
+"""What the weights under models/pretrained learned by, on `common`."""
+ONWARD = Plan(
+    codebook=0, denoiser=0, decoder=0, whole=1100, refiner=700, whole_rate=4e-4, refiner_rate=1e-3
+)  # fmt: skip
+"""What they learned by for each split, from those of `common`."""
+KINDS = ("codebook", "denoiser", "decoder", "whole", "refiner")
+
+
 @dataclass
 class SageTrainer:
     """A model under training on some segments of a library; ``folder`` keeps each part's checkpoints.
 
-    ``tell`` hears every step; after ``stop_after`` steps a part stops, to be resumed by the same Course made anew.
+    ``tell`` hears every step; after ``stop_after`` steps a part stops, to be resumed by an equal SageTrainer.
     """
 
     model: Sage
@@ -98,12 +113,12 @@ class SageTrainer:
         self.windows = Windows(self.library, self.segments, self.model.settings.window + 1, self.plan.device)
         self.history: dict[str, list[dict]] = {}
 
-    def take(self, part: str) -> None:
+    def train_part(self, part: str) -> None:
         """Train one part of PARTS."""
         schedule = self.plan.schedule(part)
         if not schedule.steps:
             return
-        lesson = self._lesson(part, schedule)
+        module = self.training_module(part, schedule)
         run = {"part": part, "plan": asdict(self.plan), "settings": self.model.settings.as_dict()}
         run |= {
             "frames": len(self.windows),
@@ -111,11 +126,12 @@ class SageTrainer:
             "before": fingerprint(self.model, self.codebooks),
         }
         tell = self.tell and (lambda step, steps, loss: self.tell(part, step, steps, loss))
-        self.history[part] = train(lesson, self.folder / part, run, tell, self.stop_after).history
+        self.history[part] = train(module, self.folder / part, run, tell, self.stop_after).history
         for network in (self.model, self.codebooks):
             network.to("cpu").eval().requires_grad_(False)
 
-    def _lesson(self, part: str, schedule: Schedule) -> SageTraining:
+    def training_module(self, part: str, schedule: Schedule) -> SageTraining:
+        """That of a part, what it starts from measured."""
         body, _, kind = part.partition("_")
         if kind == "codebook":
             self._measure_poses(getattr(self.codebooks, body).usual, PART_JOINTS[body])
@@ -198,3 +214,73 @@ def finer(plan: Plan, share: float) -> Plan:
     """The plan with all learning rates times ``share``: to go on from a model that has learned."""
     rates = {key: share * value for key, value in asdict(plan).items() if key.endswith("_rate")}
     return replace(plan, **rates)
+
+
+def published_plan(minutes: float | None, steps: Mapping[str, int], from_start: bool) -> Plan:
+    """The published plan, scaled to ``minutes`` of one core where they are given, single numbers of steps replaced."""
+    plan = ONWARD if from_start else PUBLISHED
+    if unknown := set(steps) - set(KINDS):
+        raise InputError(f"steps: got {', '.join(sorted(unknown))}, expected some of {', '.join(KINDS)}.")
+    if minutes is not None:
+        share = minutes / plan.minutes()
+        plan = replace(plan, **{kind: round(share * getattr(plan, kind)) for kind in KINDS})
+    return replace(plan, **steps)
+
+
+def learn_codebooks(
+    library: Library,
+    split: str,
+    settings: SageSettings,
+    plan: Plan,
+    out: Path,
+    commit: str | None = None,
+    tell: OnPartStep | None = None,
+) -> Path:
+    """Train the codebooks on the train side of ``split``, write them to ``out`` and return their path.
+
+    The card's figures are of windows of the split `heldout`, of whom nobody is in `common` nor in `heldout`'s own
+    train side.
+    """
+    segments = library.split(split)[0]
+    trainer = SageTrainer(*fresh(settings, plan.seed), library, segments, plan, out / f"codebooks_{split}", tell)
+    for part in PARTS[:2]:
+        trainer.train_part(part)
+    test = library.split("heldout")[1] if "heldout" in library.splits else []
+    figures = codebook_figures(trainer.codebooks, Windows(library, test, settings.window + 1)) if test else {}
+    origin = library.origin(segments, split)
+    card = weights.card(parameters={"plan": asdict(plan)}, metrics=figures, commit=commit, **origin)
+    trainer.codebooks.save(out / f"{CODEBOOKS}.safetensors", card)
+    return out / f"{CODEBOOKS}.safetensors"
+
+
+def learn(
+    library: Library, split: str, codebooks: Path, plan: Plan, out: Path, commit: str | None = None,
+    tell: OnPartStep | None = None, start: Path | None = None,
+) -> Path:  # fmt: skip
+    """Train all but the codebooks on the train side of ``split``; write ``motion_sage_{split}`` to ``out``; its path.
+
+    ``start``: weights to go on from. Checkpoints are kept under ``out``: stopped, it goes on where it was.
+    """
+    books = Codebooks.load(codebooks)
+    segments, test = library.split(split)
+    model = fresh(books.settings, plan.seed)[0] if start is None else Sage.load(start)
+    if start is not None and plan.refiner:  # what trembles on other data, and how much, is to be found anew
+        model.refiner.begin_gates()
+    trainer = SageTrainer(model, books, library, segments, plan, out / f"sage_{split}", tell)
+    for part in PARTS[2:]:
+        trainer.train_part(part)
+    parameters = {"plan": asdict(plan), "start": start.stem if start else "", "numbers": weights.size(model)}
+    path, origin = out / f"{weights_name('sage', split)}.safetensors", library.origin(segments, split)
+    metrics = figures(model, library, test)
+    model.save(path, weights.card(parameters=parameters, metrics=metrics, commit=commit, **origin))
+    return path
+
+
+def figures(model: Sage, library: Library, segments: list[int]) -> dict[str, float]:
+    """What a card says of a model's answers on test segments; nothing where there are none."""
+    if not segments:
+        return {}
+    skeleton = Skeleton(torch.as_tensor(library.rest).float())
+    found = scored(SagePredictor(model, skeleton, half=True), library, segments)
+    plain = scored(SagePredictor(model, skeleton, refined=False, half=True), library, segments)
+    return found | {f"unrefined_{key}": plain[key] for key in ("mpjpe_cm", "mpjve_cm_s", "jitter_100m_s3")}

@@ -30,16 +30,7 @@ class SageTraining(TrainingModule):
         """All parts."""
         return self.whole[0]
 
-    def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """The step's terms; dropout too then depends on the step alone, so that a resumed run is the same run."""
-        torch.manual_seed(generator.initial_seed())
-        return self.terms(generator)
-
-    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """The terms of a batch, ``total`` among them."""
-        raise NotImplementedError
-
-    def drawn(self, generator: torch.Generator) -> tuple[Window, Tensor]:
+    def draw(self, generator: torch.Generator) -> tuple[Window, Tensor]:
         """A batch as the settings want it, and the trackers (B, L, 3, 18) as networks see them."""
         window = self.windows.draw(self.schedule.batch, generator, mirror=self.settings.mirror)
         return shown(window, self.settings)
@@ -60,11 +51,11 @@ class CodebookTraining(SageTraining):
         super().__init__(getattr(codebooks, part), schedule, codebooks, windows)
         self.joints = PARTS[part]
 
-    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
-        window, sparse = self.drawn(generator)
+    def loss(self, batch: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.draw(batch)
         pose = to_6d(window.rotations[:, :, list(self.joints)])
         with self.half():
-            z = self.network.encode(self.network.masked(pose, generator), sparse)
+            z = self.network.encode(self.network.masked(pose, batch), sparse)
         coded = self.network.quantiser(z.float())
         with self.half():
             pred = self.network.decode(coded.latent)
@@ -79,16 +70,16 @@ class DenoiserTraining(SageTraining):
         super().__init__(getattr(model, f"{part}_denoiser"), schedule, model, windows)
         self.part, self.codebook = part, (without_dropout(getattr(codebooks, part)).to(schedule.device),)
 
-    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
-        window, sparse = self.drawn(generator)
+    def loss(self, batch: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.draw(batch)
         with torch.no_grad(), self.half():
             true = latents(self.codebook[0], window.rotations[:, :, list(PARTS[self.part])], sparse)
             true = true / self.network.spread
-            noise = torch.randn(true.shape, generator=generator).to(true)
+            noise = torch.randn(true.shape, generator=batch).to(true)
             above = self.model.upper_latents(sparse, noise) if self.part == "lower" else None
-        noisy, times = add_noise(true, generator)
+        noisy, times = add_noise(true, batch)
         with self.half():
-            known = self.network.condition(sparse, None if self.settings.normalised else generator)
+            known = self.network.condition(sparse, None if self.settings.normalised else batch)
             pred = self.network(noisy, times, known, above)
         apart = nn.functional.smooth_l1_loss(pred.float(), true, reduction="none")
         return {"total": (apart * importance(self.codebook[0])).mean()}
@@ -114,10 +105,10 @@ class DecoderTraining(SageTraining):
         super().__init__(nn.ModuleList(trained), schedule, model, windows)
         self.through = whole
 
-    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
-        window, sparse = self.drawn(generator)
+    def loss(self, batch: torch.Generator) -> dict[str, Tensor]:
+        window, sparse = self.draw(batch)
         shape = (len(sparse), self.settings.tokens, self.settings.latent)
-        noise = torch.randn(shape, generator=generator).to(sparse)
+        noise = torch.randn(shape, generator=batch).to(sparse)
         with self.half():
             with torch.set_grad_enabled(self.through):
                 both = self.model.latents(sparse, noise)
@@ -134,8 +125,8 @@ class RefinerTraining(SageTraining):
         super().__init__(model.refiner, schedule, model, None)
         self.streams = streams
 
-    def terms(self, generator: torch.Generator) -> dict[str, Tensor]:
-        stream = self.streams.draw(self.schedule.batch, generator)
+    def loss(self, batch: torch.Generator) -> dict[str, Tensor]:
+        stream = self.streams.draw(self.schedule.batch, batch)
         pred, _ = self.network(stream.pose, stream.sparse, None, stream.yaw)
         terms = losses.stream_terms(pred, stream.yaw, stream.rotations, stream.positions, self.streams.skeleton)
         return losses.total(terms, losses.STREAM_WEIGHTS)

@@ -15,7 +15,7 @@ from avatarlab.motion.formats.recording import Recording
 from avatarlab.motion.skeleton import NAMES
 
 DAZ_FILE = Path(__file__).with_name("daz.json")
-"""Written by bench/calibrate_daz.py, which says from what."""
+"""Written by tools/calibrate_daz.py, which says from what."""
 
 SPINE = ("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
 """Joints whose rotation is taken as it is: at rest, both skeletons stand upright."""

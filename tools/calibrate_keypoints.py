@@ -1,6 +1,6 @@
 """Fit lib/avatarlab/photo/keypoints.json: what MediaPipe's keypoints are on the body, from rendered people.
 
-    python bench/calibrate_keypoints.py [people]      about 2 s a person; prints the error before and after, in mm
+    python tools/calibrate_keypoints.py [people]      about 2 s a person; prints the error before and after, in mm
 
 Left and right are pooled by mirroring. Shares are pulled towards the anatomical guess (the first candidate).
 """

@@ -1,6 +1,6 @@
 """Train a model of motion at its published size and write weights and card.
 
-    python bench/train_motion.py MODEL --split SPLIT --out FOLDER [--library PATH] [--start FOLDER]
+    python tools/train_motion.py MODEL --split SPLIT --out FOLDER [--library PATH] [--start FOLDER]
                                  [--minutes M | --steps PART=N,...] [--float32] [--device cuda]
                                  [--codebooks FILE] [--normalised]
 
@@ -11,7 +11,6 @@ is started again with the same words. Without --minutes and --steps the publishe
 
 import argparse
 import logging
-import subprocess
 import sys
 import time
 import warnings
@@ -24,45 +23,29 @@ import lightning.pytorch  # noqa: F401  (it sets its loggers' levels when import
 import torch
 
 from avatarlab import ROOT
-from avatarlab.motion import publishing
-from avatarlab.motion.data.library import SPLITS, Library
-
-
-class Progress:
-    """Says part, step, loss and the seconds that this part still takes, each ten seconds and at each part's end."""
-
-    def __init__(self):
-        self.told, self.part, self.begun, self.from_step = 0.0, "", 0.0, 0
-
-    def __call__(self, part: str, step: int, steps: int, loss: float) -> None:
-        now = time.monotonic()
-        if part != self.part:
-            self.part, self.begun, self.from_step = part, now, step - 1
-        if now - self.told > 10 or step == steps:
-            self.told = now
-            left = (now - self.begun) / (step - self.from_step) * (steps - step)
-            print(f"{part}: {step}/{steps}, loss {loss:.4f}, {left:.0f} s left", flush=True)
+from avatarlab.core.progress import ProgressLine
+from avatarlab.motion.data.library import SPLITS, Library, weights_name
 
 
 def codebooks(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The stratified model's codebooks: on `common`, one file for all splits."""
     from avatarlab.motion.sage import SMALL
-    from avatarlab.motion.sage.pretrain import learn_codebooks
+    from avatarlab.motion.sage.train import learn_codebooks
 
-    learn_codebooks(library, asked.split, SMALL, sage_plan(asked), asked.out, commit(), progress)
+    learn_codebooks(library, asked.split, SMALL, sage_plan(asked), asked.out, tell=progress)
 
 
 def sage(library: Library, asked: argparse.Namespace, progress: Callable) -> None:
     """The stratified model: all its other parts, on --codebooks."""
-    from avatarlab.motion.sage.pretrain import learn
+    from avatarlab.motion.sage.train import learn
 
     start = asked.start and file_in(asked.start, "sage")
-    learn(library, asked.split, asked.codebooks, sage_plan(asked), asked.out, commit(), progress, start)
+    learn(library, asked.split, asked.codebooks, sage_plan(asked), asked.out, tell=progress, start=start)
 
 
 def sage_plan(asked: argparse.Namespace):
     """How long each part learns."""
-    from avatarlab.motion.sage.pretrain import published_plan
+    from avatarlab.motion.sage.train import published_plan
 
     plan = published_plan(asked.minutes, asked.steps, from_start=asked.start is not None)
     return replace(plan, seed=asked.seed, device=asked.device, bfloat16=not asked.float32)
@@ -93,7 +76,7 @@ def in_one_part(model: str, train, library: Library, asked: argparse.Namespace, 
     )
     start = asked.start and file_in(asked.start, model)
     tell = partial(progress, model)
-    train.run(library, asked.split, asked.out, schedule, start, commit(), tell=tell, **more)
+    train.run(library, asked.split, asked.out, schedule, start, tell=tell, **more)
 
 
 MODELS = {"codebooks": codebooks, "sage": sage, "causal": causal, "avatarposer": avatarposer}
@@ -105,12 +88,6 @@ def file_in(folder: Path, model: str) -> Path:
     if len(found) != 1:
         sys.exit(f"--start: {folder} holds {len(found)} weights of {model}, expected one.")
     return found[0]
-
-
-def commit() -> str:
-    """The checkout's commit, for the card."""
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return told.stdout.strip()
 
 
 def numbers(text: str) -> dict[str, int]:
@@ -143,8 +120,8 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     begun = time.monotonic()
-    MODELS[asked.model](Library.load(asked.library), asked, Progress())
-    print(f"{publishing.name(asked.model, asked.split)}: {time.monotonic() - begun:.0f} s in all", flush=True)
+    MODELS[asked.model](Library.load(asked.library), asked, ProgressLine(every_s=10))
+    print(f"{weights_name(asked.model, asked.split)}: {time.monotonic() - begun:.0f} s in all", flush=True)
 
 
 if __name__ == "__main__":

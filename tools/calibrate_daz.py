@@ -1,6 +1,6 @@
 """Find the constant turns between the Daz-friendly BVH of CMU's motions and the ASF/AMC they were made from.
 
-    python bench/calibrate_daz.py <folder with 02_01.bvh ...> <folder with 02.asf, 02_01.amc ...>
+    python tools/calibrate_daz.py <folder with 02_01.bvh ...> <folder with 02.asf, 02_01.amc ...>
 
 Writes lib/avatarlab/motion/retarget/daz.json. The committed one is of the ten takes of subject 02 (everyday motion; of
 no split's test people): the AMC of ../shared/data/mocap/cmu_asfamc.tar.xz, and the BVH of

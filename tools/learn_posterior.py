@@ -1,18 +1,18 @@
 """Search the participants and learn the published posterior: models/pretrained/posterior.safetensors and its card.
 
-python bench/learn_posterior.py [options]      about 3.2 core seconds a person and track
+python tools/learn_posterior.py [options]      about 3.2 core seconds a person and track
 
 What was searched is kept in the records folder, so a stopped run goes on, and --learn only learns from what is there.
 """
 
 import argparse
-import subprocess
 from pathlib import Path
 
 from avatarlab import ROOT
 from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
 from avatarlab.core.parallel import cores
+from avatarlab.core.progress import ProgressLine
 from avatarlab.fit.estimator.posterior import NAME, STAGE, Posterior
 from avatarlab.fit.train.crossvalidation import card_of, compared, learned
 from avatarlab.fit.train.run_fits import INPUTS, gather
@@ -59,15 +59,9 @@ def main() -> None:
         )
         found += gather(
             given.people, given.records, tracks=(track,), inputs=INPUTS, per_split=counts, body_file=given.body,
-            guess=given.guess, workers=given.workers, progress=told, only_there=given.learn,
+            guess=given.guess, workers=given.workers, progress=ProgressLine(f"track {track}", 30), only_there=given.learn,
         )  # fmt: skip
     publish([one for one in found if one.usable], people.source, given)
-
-
-def told(outcome) -> None:
-    """A line every now and then."""
-    if outcome.done % 20 == 0 or outcome.done == outcome.total:
-        print(f"  {outcome.done}/{outcome.total}, {outcome.seconds_left / 60:.1f} minutes left", flush=True)
 
 
 def publish(records, source: str, given: argparse.Namespace) -> None:
@@ -79,9 +73,8 @@ def publish(records, source: str, given: argparse.Namespace) -> None:
         print(
             f"{one.capture:9s} {one.inputs:11s} {one.method:17s} {more:7s} {one.people:4d} {one.mae15_mm:5.1f}   {three}"
         )
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     bases = Body.load(given.body).bases
-    card = card_of(records, source, {"guess": given.guess or "network"}, table, commit.stdout.strip(), bases)
+    card = card_of(records, source, {"guess": given.guess or "network"}, table, bases)
     posterior = learned(records)
     Posterior(posterior.optics, posterior.factors, card).save(given.out)
     print(given.out)
