@@ -29,8 +29,9 @@ from swift_server import Swift
 
 from avatarlab import DATA
 from avatarlab.body import Body
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.bull import BullQueue
-from avatarlab.service.jobs import AvatarJob, Ticket, Unavailable
+from avatarlab.service.jobs import Ticket, Unavailable
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import open_storage
 from avatarlab.synthetic.rendered import rendered_person

@@ -26,8 +26,8 @@ TYPES = {"avatar.glb": "model/gltf-binary", "measurements.json": "application/js
 class Light:
     """Makes two small files, the same for the same job."""
 
-    def make(self, order, tell):
-        subject = order.job.subject
+    def make(self, task, tell):
+        subject = task.job.subject
         if log := os.environ.get("LIGHT_LOG"):
             with open(log, "a") as file:
                 file.write(subject + "\n")
@@ -36,9 +36,9 @@ class Light:
             self._obey(word, tell)
         average, seconds = "average" in subject, float("nan") if "nan" in subject.split() else 0.01
         tell(JobProgress(stage="export", percent=90))
-        photos = b"".join(path.read_bytes() for _, path in sorted(order.photos.items()))
-        (order.out / "avatar.glb").write_bytes(b"glTF" + order.display_pose.encode() + photos)
-        (order.out / "measurements.json").write_text('{"waist_cm": 80}')
+        photos = b"".join(path.read_bytes() for _, path in sorted(task.inputs.items()))
+        (task.out / "avatar.glb").write_bytes(b"glTF" + str(task.job.display_pose).encode() + photos)
+        (task.out / "measurements.json").write_text('{"waist_cm": 80}')
         reasons = ["no person was found"] if average else []
         return Artifacts(TYPES, average, reasons, [], {"fit": seconds}, {"avatarlab": "light"})
 
@@ -88,7 +88,7 @@ class LightWorker:
     def child(self) -> int:
         """Id of the process that makes."""
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in pids if b"service.inside" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        return next(int(pid) for pid in pids if b"service.child_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone; its child dies with it."""

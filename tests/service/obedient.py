@@ -1,7 +1,7 @@
 """A maker that does what the subject's text says, for tests of the process it lives in: quick to load, no model.
 
 Words in the subject, in order: ``seconds=0.5`` works so long, ``hold=300`` allocates so many MB and keeps them a while,
-``flood`` talks and talks once the order is done, ``grab=9000`` asks for so many MB at once, ``refuse``, ``break``, ``die``. ``spawn`` starts a long sleep, as gltfpack
+``flood`` talks and talks once the task is done, ``grab=9000`` asks for so many MB at once, ``refuse``, ``break``, ``die``. ``spawn`` starts a long sleep, as gltfpack
 would be. Its result names the process and what is left of orders before.
 """
 
@@ -15,8 +15,9 @@ import time
 from pydantic import SecretStr
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.jobs import AvatarJob, JobProgress
-from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.avatar import AvatarJob
+from avatarlab.service.jobs import JobProgress
+from avatarlab.service.messages import Artifacts, Task
 
 EARLIER = []
 
@@ -27,14 +28,14 @@ class Obedient:
     def __init__(self, secrets=()):
         self.secrets = secrets
 
-    def make(self, order, tell):
+    def make(self, task, tell):
         tell(JobProgress(stage="fit", percent=25))
-        for word in order.job.subject.split():
+        for word in task.job.subject.split():
             name, _, value = word.partition("=")
             getattr(self, f"_{name}", lambda _: None)(value)
-        EARLIER.append(order.job.subject)
+        EARLIER.append(task.job.subject)
         tell(JobProgress(stage="export", percent=90))
-        (order.out / "avatar.glb").write_bytes(b"glTF")
+        (task.out / "avatar.glb").write_bytes(b"glTF")
         made_by = {"pid": str(os.getpid()), "orders": str(len(EARLIER)), "threads": os.environ["OMP_NUM_THREADS"]}
         made_by |= {"environment": repr(dict(os.environ)), "settings": repr(self.secrets)}
         return Artifacts({"avatar.glb": "model/gltf-binary"}, False, [], [], {"fit": 0.0}, made_by)
@@ -81,8 +82,7 @@ def load(settings):
     return Obedient([x.get_secret_value() for _, x in settings if isinstance(x, SecretStr)])
 
 
-def order(out, subject="Anna", **given):
-    """An order of that subject."""
+def task(out, subject="Anna", **given):
+    """A task of that subject."""
     job = AvatarJob(subject=subject, front_key="photos/a.jpg", stature_cm=170)
-    facts = {"photos": {}, "out": out, "on_failure": "fail", "display_pose": "apose", "arm_down_deg": 45.0}
-    return Order(**{"job": job} | facts | given)
+    return Task(**{"job": job, "inputs": {}, "out": out} | given)

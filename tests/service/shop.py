@@ -13,8 +13,9 @@ from receiver import Receiver
 from redis_server import RedisServer
 
 from avatarlab.core.files import sha256
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.bull import BullQueue
-from avatarlab.service.jobs import AvatarJob, Manifest, Ticket, result_key
+from avatarlab.service.jobs import Manifest, Ticket, result_key
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
 

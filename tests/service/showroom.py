@@ -12,7 +12,8 @@ from patience import SLOWER
 
 from avatarlab.core.files import sha256
 from avatarlab.service.api import create
-from avatarlab.service.jobs import MANIFEST, AvatarJob, File, JobProgress, Manifest, Ticket, result_key
+from avatarlab.service.avatar import AvatarJob
+from avatarlab.service.jobs import MANIFEST, File, JobProgress, Manifest, Ticket, result_key
 from avatarlab.service.queues import STATES
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage

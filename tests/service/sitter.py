@@ -12,9 +12,9 @@ from PIL import Image
 
 from avatarlab.body import Body
 from avatarlab.body.model import OPEN_BODY
-from avatarlab.service.jobs import AvatarJob
-from avatarlab.service.making import Maker
-from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.avatar import AvatarJob
+from avatarlab.service.kinds import Handlers
+from avatarlab.service.messages import Artifacts, Task
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.synthetic.rendered import rendered_person
 
@@ -44,7 +44,7 @@ def settings(**given):
 def maker():
     """What a child holds, in this process."""
     body()
-    return Maker.load(settings())
+    return Handlers.load(settings())
 
 
 def exif(turn=1):
@@ -66,18 +66,18 @@ def photos():
     return {"front": place / "a.png", "side": place / "b.jpg"}
 
 
-def order(out, photos, on_failure="fail", **job):
-    """An order for the rendered person."""
+def task(out, photos, on_failure="fail", **job):
+    """A task for the rendered person."""
     facts = {"subject": SUBJECT, "front_key": "photos/a", "clothes": "tight", "definitions": ["ansur", "iso8559"]}
     facts |= {"stature_cm": round(100 * person().stature_m, 1), "sex": person().sex}
-    return Order(AvatarJob(**facts | job), photos, out, on_failure, "apose", 45.0)
+    return Task(AvatarJob(**facts | {"on_failure": on_failure} | job), photos, out)
 
 
 @cache
 def made() -> tuple[Artifacts, Path, list]:
     """What was made of front and side, where it lies, and the progress told."""
     out, far = Path(tempfile.mkdtemp(prefix="made-")), []
-    return maker().make(order(out, photos()), far.append), out, far
+    return maker().make(task(out, photos()), far.append), out, far
 
 
 @cache
@@ -85,4 +85,4 @@ def made_of_nobody() -> tuple[Artifacts, Path]:
     """A placeholder: the photo shows a wall."""
     out, wall = Path(tempfile.mkdtemp(prefix="nobody-")), Path(tempfile.mkdtemp()) / "wall.png"
     Image.effect_noise((300, 400), 20).convert("RGB").save(wall)
-    return maker().make(order(out, {"front": wall}, "placeholder"), lambda _: None), out
+    return maker().make(task(out, {"front": wall}, "placeholder"), lambda _: None), out

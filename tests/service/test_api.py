@@ -29,12 +29,13 @@ from avatarlab.core.errors import InputError
 from avatarlab.service import api, middleware, page
 from avatarlab.service.admission import Afterwards, Probe, Uploads, retry_s, within
 from avatarlab.service.auth import tokens
+from avatarlab.service.avatar import AvatarJob, sniff_photo
 from avatarlab.service.bull import BullQueue
-from avatarlab.service.jobs import AvatarJob, Unavailable
+from avatarlab.service.jobs import Unavailable
 from avatarlab.service.results import Avatars
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import FolderStorage
-from avatarlab.service.uploads import Asked, UploadedPhoto, picture
+from avatarlab.service.uploads import Asked, UploadedFile
 
 JOB = {"subject": "anna", "front_key": "mine/front.jpg", "stature_cm": 170}
 CLOSED = [("POST", "/avatars"), ("GET", "/avatars/{}"), ("DELETE", "/avatars/{}"), ("GET", "/avatars/{}/files/avatar.glb"),
@@ -332,7 +333,7 @@ def test_a_photo_larger_than_a_worker_takes_is_refused_by_name(service):
      (b"RIFF\0\0\0\0AVI ", None), (b"\0\0\0\x18ftypisom", None), (b"<svg", None), (b"", None)],
 )  # fmt: skip
 def test_pictures_are_told_by_their_first_bytes(head, ending):
-    found = picture(head)
+    found = sniff_photo(head)
     assert (found[0] if found else None) == ending
 
 
@@ -524,7 +525,7 @@ def test_a_frozen_queue_is_given_up(tmp_path):
         ours = Avatars(settings_of(1), FolderStorage(tmp_path, "http://x", "s" * 32), queue)
         job = AvatarJob(**JOB)
         with kept(within, "__defaults__", (0.05, "queue")), pytest.raises(Unavailable):
-            await ours.take(Asked(str(uuid.uuid4()), job, [UploadedPhoto("k", tmp_path / "front", "image/png")]))
+            await ours.take(Asked(str(uuid.uuid4()), job, [UploadedFile("k", tmp_path / "front", "image/png")]))
 
     ran(main())
 

@@ -12,9 +12,10 @@ from redis_server import free_port
 
 from avatarlab.core.errors import InputError
 from avatarlab.service import bull
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.bull import BullQueue, connection
 from avatarlab.service.job_consumer import options
-from avatarlab.service.jobs import AvatarJob, Event, Unavailable
+from avatarlab.service.jobs import Event, Unavailable
 from avatarlab.service.settings import ServiceSettings
 
 JOB = AvatarJob(subject="anna", front_key="p/front.jpg", stature_cm=170)

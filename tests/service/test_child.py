@@ -12,7 +12,7 @@ from pathlib import Path
 
 import obedient
 import pytest
-from obedient import order
+from obedient import task as task_of
 from patience import SLOWER
 
 from avatarlab.core.errors import InputError
@@ -33,7 +33,7 @@ async def main():
     await child.start()
     tell = lambda _: print(child.pid, flush=True)
     if sys.argv[1] == "busy":
-        await child.make(obedient.order(Path(sys.argv[2]), "seconds=30"), tell)
+        await child.make(obedient.task(Path(sys.argv[2]), "seconds=30"), tell)
     tell(None)
 
 if __name__ == "__main__":
@@ -94,7 +94,7 @@ async def test_orders_are_made_one_after_the_other_by_one_process(tmp_path):
     far = []
     async with living() as child:
         assert child.ready and lives(child.pid)
-        first, second = [await child.make(order(tmp_path), far.append) for _ in range(2)]
+        first, second = [await child.make(task_of(tmp_path), far.append) for _ in range(2)]
     assert first.made_by["pid"] == second.made_by["pid"] and second.made_by["orders"] == "2"
     assert first.made_by["threads"] == "1" and first.files == {"avatar.glb": "model/gltf-binary"}
     assert [(one.stage, one.percent) for one in far] == [("fit", 25), ("export", 90)] * 2
@@ -105,11 +105,11 @@ async def test_orders_are_made_one_after_the_other_by_one_process(tmp_path):
 @in_loop
 async def test_a_child_that_talks_between_two_orders_is_ended_and_another_started(tmp_path, word):
     async with living() as child:
-        await child.make(order(tmp_path, word), deaf)
+        await child.make(task_of(tmp_path, word), deaf)
         life = child._life
         await until(lambda: child.ready and child.pid != life.pid, "another child")
         assert not life.alive and life.said.qsize() <= WORDS + 1
-        await child.make(order(tmp_path), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 @in_loop
@@ -117,8 +117,8 @@ async def test_a_photo_that_cannot_be_used_costs_nobody_his_life(tmp_path):
     async with living() as child:
         pid = child.pid
         with pytest.raises(InputError, match=r"^front.jpg: no person was found\.$"):
-            await child.make(order(tmp_path, "refuse"), deaf)
-        assert (await child.make(order(tmp_path), deaf)).made_by["pid"] == str(pid)
+            await child.make(task_of(tmp_path, "refuse"), deaf)
+        assert (await child.make(task_of(tmp_path), deaf)).made_by["pid"] == str(pid)
 
 
 @in_loop
@@ -126,9 +126,9 @@ async def test_what_nobody_foresaw_is_one_line_and_a_fresh_process(tmp_path):
     async with living() as child:
         pid = child.pid
         with pytest.raises(ChildDied) as caught:
-            await child.make(order(tmp_path, "break"), deaf)
+            await child.make(task_of(tmp_path, "break"), deaf)
         assert str(caught.value).startswith("RuntimeError: something nobody foresaw (obedient.py:")
-        again = await child.make(order(tmp_path), deaf)
+        again = await child.make(task_of(tmp_path), deaf)
     assert again.made_by["pid"] != str(pid) and again.made_by["orders"] == "1" and not lives(pid)
 
 
@@ -136,17 +136,17 @@ async def test_what_nobody_foresaw_is_one_line_and_a_fresh_process(tmp_path):
 async def test_an_exit_is_a_death_that_the_next_order_does_not_notice(tmp_path):
     async with living() as child:
         with pytest.raises(ChildDied, match="exit code 3") as caught:
-            await child.make(order(tmp_path, "die"), deaf)
+            await child.make(task_of(tmp_path, "die"), deaf)
         assert caught.value.why == "died"
-        await child.make(order(tmp_path), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 @in_loop
 async def test_more_memory_than_any_fit_needs_is_refused_at_once(tmp_path):
     async with living(memory_limit_mb=300) as child:
         with pytest.raises(MemoryLimit, match="ran out"):
-            await child.make(order(tmp_path, "grab=9000"), deaf)
-        await child.make(order(tmp_path), deaf)
+            await child.make(task_of(tmp_path, "grab=9000"), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 @in_loop
@@ -156,7 +156,7 @@ async def test_models_that_cannot_be_loaded_say_the_remedy_and_are_no_jobs_fault
         with pytest.raises(StartFailed, match=why):
             await child.start()
         with pytest.raises(StartFailed, match=why):
-            await child.make(order(tmp_path), deaf)
+            await child.make(task_of(tmp_path), deaf)
         assert not child.ready and child.pid is None
         await child.close()
 
@@ -166,7 +166,7 @@ async def test_secrets_stay_with_the_parent(tmp_path, monkeypatch):
     monkeypatch.setenv("MINIO_SECRET_KEY", "hush-hush")
     monkeypatch.setenv("NOT_A_SECRET", "loud")
     async with living(s3_secret_key="hush-hush") as child:
-        made = await child.make(order(tmp_path), deaf)
+        made = await child.make(task_of(tmp_path), deaf)
         start = Path(f"/proc/{child.pid}/environ").read_text()
     assert "hush-hush" not in start + repr(made) and "loud" in start
     assert "hush" not in made.made_by["settings"] and made.made_by["settings"].count("''") >= 4
@@ -180,7 +180,7 @@ async def test_what_another_process_cannot_import_is_refused():
 
 def test_the_parent_imports_no_model():
     words = (
-        "import sys, avatarlab.service.child, avatarlab.service.making; print({'torch', 'cv2'} & {*sys.modules})"
+        "import sys, avatarlab.service.child, avatarlab.service.kinds; print({'torch', 'cv2'} & {*sys.modules})"
     )
     done = subprocess.run(
         [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=SLOWER * 60
@@ -196,7 +196,7 @@ async def test_children_share_the_orders(tmp_path):
         subjects = ("seconds=1", "refuse", "seconds=1")
         made = await asyncio.gather(
             *(
-                children.make(order(tmp_path, subject), lambda far: heard.append(far.stage))
+                children.make(task_of(tmp_path, subject), lambda far: heard.append(far.stage))
                 for subject in subjects
             ),
             return_exceptions=True,
@@ -209,36 +209,36 @@ async def test_children_share_the_orders(tmp_path):
 @in_loop
 async def test_an_order_given_up_does_not_answer_the_next(tmp_path):
     async with living() as child:
-        pid, task = child.pid, await begun(child, order(tmp_path, "seconds=9"))
+        pid, task = child.pid, await begun(child, task_of(tmp_path, "seconds=9"))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await child.make(order(tmp_path), deaf)).made_by["orders"] == "1" and not lives(pid)
+        assert (await child.make(task_of(tmp_path), deaf)).made_by["orders"] == "1" and not lives(pid)
 
 
 @in_loop
 async def test_closing_ends_an_order_in_hand(tmp_path):
     async with living() as child:
-        pid, task = child.pid, await begun(child, order(tmp_path, "seconds=9"))
+        pid, task = child.pid, await begun(child, task_of(tmp_path, "seconds=9"))
         await child.close()
         with pytest.raises(ChildDied):
             await task
         assert not lives(pid)
         with pytest.raises(StartFailed):
-            await child.make(order(tmp_path), deaf)
+            await child.make(task_of(tmp_path), deaf)
 
 
 @pytest.mark.faults
 @in_loop
 async def test_killed_mid_order_is_told_within_a_second_and_the_next_order_works(tmp_path):
     async with living() as child:
-        task = await begun(child, order(tmp_path, "seconds=9"))
+        task = await begun(child, task_of(tmp_path, "seconds=9"))
         begin = time.monotonic()
         os.kill(child.pid, signal.SIGKILL)
         with pytest.raises(ChildDied, match="exit code -9"):
             await task
         assert time.monotonic() - begin < SLOWER * 1
-        await child.make(order(tmp_path), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 @pytest.mark.faults
@@ -256,10 +256,10 @@ async def test_over_time_it_is_killed_with_all_it_started(tmp_path):
     async with living(job_limit_s=0.5) as child:
         pid, begin = child.pid, time.monotonic()
         with pytest.raises(TimeLimit, match=r"longer than 0.5 s") as caught:
-            await child.make(order(tmp_path, "spawn seconds=20"), deaf)
+            await child.make(task_of(tmp_path, "spawn seconds=20"), deaf)
         assert caught.value.why == "time" and time.monotonic() - begin < SLOWER * 1.5
         await until(lambda: not group(pid), "what it started lives on")
-        await child.make(order(tmp_path), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 def group(number):
@@ -277,16 +277,16 @@ def group(number):
 async def test_over_memory_it_is_killed(tmp_path):
     async with living(memory_limit_mb=300) as child:
         with pytest.raises(MemoryLimit, match="300 are allowed") as caught:
-            await child.make(order(tmp_path, "hold=500"), deaf)
+            await child.make(task_of(tmp_path, "hold=500"), deaf)
         assert caught.value.why == "memory"
-        await child.make(order(tmp_path), deaf)
+        await child.make(task_of(tmp_path), deaf)
 
 
 @pytest.mark.faults
 @in_loop
 async def test_a_stop_meant_for_the_worker_lets_the_order_end(tmp_path):
     async with living() as child:
-        pid, task = child.pid, await begun(child, order(tmp_path, "seconds=0.5"))
+        pid, task = child.pid, await begun(child, task_of(tmp_path, "seconds=0.5"))
         for number in (signal.SIGTERM, signal.SIGINT):
             os.killpg(pid, number)
             os.kill(pid, number)

@@ -6,9 +6,10 @@ import uuid
 
 import pytest
 
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.bull import BullQueue
 from avatarlab.service.failures import LOOK_AGAIN_S, STALLED, Failures, reason_of
-from avatarlab.service.jobs import AvatarJob, Unavailable
+from avatarlab.service.jobs import Unavailable
 from avatarlab.service.settings import ServiceSettings
 
 JOB = AvatarJob(subject="anna", front_key="p/front.jpg", stature_cm=170)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from avatarlab.core.errors import InputError
 from avatarlab.service.child import Child
-from avatarlab.service.making import Maker
+from avatarlab.service.kinds import Handlers
 
 
 def jpeg(**options):
@@ -55,7 +55,7 @@ def test_hostile_files_are_refused_in_one_sentence(name, tmp_path):
     path.write_bytes(data())
     out.mkdir()
     with pytest.raises(InputError) as caught:
-        sitter.maker().make(sitter.order(out, {"front": path}), lambda _: None)
+        sitter.maker().make(sitter.task(out, {"front": path}), lambda _: None)
     text = str(caught.value)
     assert text.startswith("front photo: ") and why in text and "\n" not in text and len(text) < 300
     assert str(tmp_path) not in text and "upload" not in text
@@ -80,7 +80,7 @@ def test_a_photo_lying_on_its_side_gives_the_same_as_upright(tmp_path):
     for number, path in enumerate((upright, sitter.photos()["front"])):
         out = tmp_path / str(number)
         out.mkdir()
-        sitter.maker().make(sitter.order(out, {"front": path}), lambda _: None)
+        sitter.maker().make(sitter.task(out, {"front": path}), lambda _: None)
         results.append({file.name: file.read_bytes() for file in out.iterdir()})
     assert len(results[0]) == 8 and results[0] == results[1]
 
@@ -93,7 +93,7 @@ def test_flipped_bits_end_in_an_avatar_or_a_sentence(tmp_path):
         path.write_bytes(flipped(jpeg(), seed))
         out.mkdir()
         try:
-            ends.append(sitter.maker().make(sitter.order(out, {"front": path}), lambda _: None).placeholder)
+            ends.append(sitter.maker().make(sitter.task(out, {"front": path}), lambda _: None).placeholder)
         except InputError as error:
             ends.append(str(error))
     assert len(ends) == 6 and all(end is False or end.startswith("front photo: ") for end in ends), ends
@@ -102,7 +102,7 @@ def test_flipped_bits_end_in_an_avatar_or_a_sentence(tmp_path):
 @pytest.mark.faults
 def test_bombs_cost_the_child_neither_memory_nor_life(tmp_path):
     async def offered():
-        child = Child(Maker.load, sitter.settings(memory_limit_mb=2500))
+        child = Child(Handlers.load, sitter.settings(memory_limit_mb=2500))
         try:
             await child.start()
             pid, before = child.pid, child._life.resident_mb()
@@ -111,7 +111,7 @@ def test_bombs_cost_the_child_neither_memory_nor_life(tmp_path):
                 path.write_bytes(data)
                 begin = time.monotonic()
                 with pytest.raises(InputError, match="megapixels"):
-                    await child.make(sitter.order(tmp_path, {"front": path}), lambda _: None)
+                    await child.make(sitter.task(tmp_path, {"front": path}), lambda _: None)
                 assert time.monotonic() - begin < SLOWER * 1
             assert child.pid == pid and child._life.resident_mb() < before + 50
         finally:

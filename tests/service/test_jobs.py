@@ -11,8 +11,9 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.subject import CLOTHES, ON_FAILURE, SEXES, STATURE_CM, WEIGHT_KG
 from avatarlab.export.rig import DISPLAY_POSES
 from avatarlab.measure import DEFINITIONS
-from avatarlab.service import jobs
-from avatarlab.service.jobs import AvatarJob, Event, File, Manifest, job_id, object_key, read_job, schema
+from avatarlab.service import avatar
+from avatarlab.service.avatar import AvatarJob
+from avatarlab.service.jobs import Event, File, Manifest, job_id, object_key, read_job, schema
 
 ID = "6f1c2b9e-3d47-4e5a-9c80-1b2d3f4a5c6d"
 GOOD = {"subject": "anna", "front_key": "photos/anna/front.jpg", "stature_cm": 170}
@@ -43,7 +44,7 @@ BEYOND_SCHEMA = [("front_key", "a/\u200bb"), ("stature_cm", float("nan")), ("sta
 @pytest.mark.parametrize("data", [GOOD, FULL])
 def test_a_right_job_is_read(data):
     job = read_job(data)
-    assert job.photo_keys["front"] == GOOD["front_key"] and set(job.photo_keys) == {
+    assert job.input_keys["front"] == GOOD["front_key"] and set(job.input_keys) == {
         key.removesuffix("_key") for key in data if key.endswith("_key")
     }
     assert read_job(job.model_dump(mode="json")) == job
@@ -141,7 +142,7 @@ def test_the_words_are_the_librarys():
     assert choices("clothes") == {*CLOTHES}
     assert choices("sex") == {*SEXES}
     assert choices("on_failure") == {*ON_FAILURE}
-    assert {*get_args(jobs.Definition)} == {*DEFINITIONS}
+    assert {*get_args(avatar.Definition)} == {*DEFINITIONS}
 
 
 def manifest(**changes):

@@ -14,9 +14,10 @@ from receiver import SECRET, Receiver, Reply
 from serving import PNG, kept, ran, settings_of
 
 from avatarlab.service import local_queue
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.child import Children
 from avatarlab.service.job_records import JobRecord
-from avatarlab.service.jobs import AvatarJob, Event, Unavailable
+from avatarlab.service.jobs import Event, Unavailable
 from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.queues import FORGET_S
 from avatarlab.service.storage import FolderStorage

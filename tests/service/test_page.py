@@ -139,7 +139,7 @@ def test_two_photos_become_a_turning_avatar_with_its_measurements(browse, room, 
     id = room.job()
     job = room.queue.tickets[id].job
     assert (job.subject, job.stature_cm, job.weight_kg, job.sex) == (HOSTILE, 171.2, 70.5, "female")
-    assert {*job.photo_keys} == {"front", "side"} and job.definitions == ["ansur"]
+    assert {*job.input_keys} == {"front", "side"} and job.definitions == ["ansur"]
     room.be(id, "active", "fit", 46)
     page.get_by_text("46 %", exact=True).wait_for()
     assert page.locator("#stage").inner_text() == "Fitting the body"

@@ -22,6 +22,7 @@ from avatarlab.service.admission import Probe, Uploads, room, within
 from avatarlab.service.auth import Bearer, tokens
 from avatarlab.service.callbacks import read_secrets
 from avatarlab.service.jobs import Unavailable, job_id
+from avatarlab.service.kinds import register
 from avatarlab.service.metrics import QUEUED
 from avatarlab.service.middleware import Counted, Guarded, Limited, Startup
 from avatarlab.service.openapi import body, describe, refusals
@@ -161,6 +162,7 @@ def furnish(app: FastAPI, settings: ServiceSettings, storage: Storage, queue: Qu
     """Give ``app`` what its routes use; InputError where the settings let nobody in."""
     state = app.state
     state.tokens = tokens(settings)
+    register(settings.job_kinds)
     origins(settings.callback_origins)
     read_secrets(settings.webhook_secret.get_secret_value())
     state.limit_bytes = settings.upload_mb * 1_000_000

@@ -1,7 +1,7 @@
-"""The process that holds the models, seen from its parent: started, given orders, watched, ended, started again.
+"""The process that holds the models, seen from its parent: started, given tasks, watched, ended, started again.
 
-One order at a time per ``Child``; ``Children`` is a pool of them. Whatever is no InputError costs the child its life:
-it is killed and a fresh one started, so no order sees what another left behind. ``service.inside`` is the process' own
+One task at a time per ``Child``; ``Children`` is a pool of them. Whatever is no InputError costs the child its life:
+it is killed and a fresh one started, so no task sees what another left behind. ``service.child_main`` is the process' own
 side. They talk in lines of JSON over a pair of sockets, so a child that a photo has taken over has no pickle to send.
 """
 
@@ -22,7 +22,8 @@ from pydantic import SecretStr, TypeAdapter
 from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import THREADS
 from avatarlab.service.jobs import JobProgress
-from avatarlab.service.messages import Artifacts, ChildDied, MemoryLimit, Order, StartFailed, TimeLimit
+from avatarlab.service.kinds import COMMON_STAGES, kind_of, register
+from avatarlab.service.messages import Artifacts, ChildDied, MemoryLimit, StartFailed, Task, TimeLimit
 from avatarlab.service.settings import ServiceSettings
 
 START_LIMIT_S = 120.0
@@ -31,14 +32,14 @@ WATCH_S = 0.1
 LINE_BYTES, WORDS = 1_000_000, 10_000
 """Longest line, and most of them that nobody has heard yet: a child that says more has lost its mind."""
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Artifacts)
+_TASK, _ARTIFACTS = TypeAdapter(Task), TypeAdapter(Artifacts)
 
 
-class Making(Protocol):
-    """What a child loads: something that makes."""
+class Handler(Protocol):
+    """What a child loads: what makes jobs' artifacts."""
 
-    def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
-        """Fill ``order.out``; InputError where the photo or the job cannot be used."""
+    def make(self, task: Task, report: Callable[[JobProgress], None]) -> Artifacts:
+        """Fill ``task.out``; InputError where the photo or the job cannot be used."""
 
 
 class _Life:
@@ -73,9 +74,9 @@ class _Life:
             self.said.put_nowait(None)
             writer.close()
 
-    def give(self, order: Order) -> None:
-        """Hand over an order."""
-        self._writer.write(_ORDER.dump_json(order) + b"\n")
+    def give(self, task: Task) -> None:
+        """Hand over a task."""
+        self._writer.write(_TASK.dump_json(task) + b"\n")
 
     @property
     def alive(self) -> bool:
@@ -113,7 +114,7 @@ class Child:
     there by name, so the parent need not import what it imports.
     """
 
-    def __init__(self, load: Callable[[ServiceSettings], Making], settings: ServiceSettings):
+    def __init__(self, load: Callable[[ServiceSettings], Handler], settings: ServiceSettings):
         self._place, self._settings = _place(load), settings
         self._turn, self._life, self._starting, self._closed = asyncio.Lock(), None, None, False
         self._listening: set[asyncio.Task] = set()
@@ -156,19 +157,19 @@ class Child:
         life.loaded = True
 
     async def _attend(self, life: _Life) -> None:
-        """Listen to the process; where it ends between two orders, start another."""
+        """Listen to the process; where it ends between two tasks, start another."""
         await life.listen()
         if life.loaded and not self._busy:
             self._again()
 
     def _again(self) -> None:
-        """Start a fresh process in the background; if that fails, the next order tries again and says why."""
+        """Start a fresh process in the background; if that fails, the next task tries again and says why."""
         if not self._closed and (self._starting is None or self._starting.done()):
             self._starting = asyncio.create_task(self._begin())
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
-        """Have ``order`` made; ``tell`` hears how far it is.
+    async def make(self, task: Task, report: Callable[[JobProgress], None]) -> Artifacts:
+        """Have ``task`` made; ``report`` hears how far it is.
 
         InputError: the photo or the job cannot be used. ChildDied: the process ended over it, TimeLimit and MemoryLimit:
         it was ended; StartFailed: there is none. Given up while it runs (cancelled), the process is ended too.
@@ -178,7 +179,7 @@ class Child:
             life, self._busy = self._life, True
             watch = asyncio.create_task(self._watch(life))
             try:
-                return await self._answer(life, order, tell)
+                return await self._answer(life, task, report)
             except InputError:
                 raise
             except BaseException:
@@ -190,21 +191,21 @@ class Child:
                 if not life.alive:
                     self._again()
 
-    async def _answer(self, life: _Life, order: Order, tell) -> Artifacts:
-        life.give(order)
+    async def _answer(self, life: _Life, task: Task, report) -> Artifacts:
+        life.give(task)
         while word := await life.said.get():
             match word:
                 case {"progress": {**far}}:
-                    tell(JobProgress(**far))
+                    report(_checked(JobProgress(**far), task))
                 case {"made": {**made}}:
-                    return _MADE.validate_python(made)
+                    return _ARTIFACTS.validate_python(made)
                 case {"refused": str(reason)}:
                     raise InputError(reason)
                 case {"failed": str(reason)}:
                     raise ChildDied(reason)
                 case {"memory": str(reason)}:
                     raise MemoryLimit(reason)
-        raise life.verdict or ChildDied(f"The child died over the order (exit code {life.process.returncode}).")
+        raise life.verdict or ChildDied(f"The child died over the task (exit code {life.process.returncode}).")
 
     async def _watch(self, life: _Life) -> None:
         """End the process once it is over its time or memory."""
@@ -217,12 +218,19 @@ class Child:
         life.kill(TimeLimit(f"The fit took longer than {limit_s:g} s."))
 
     async def close(self) -> None:
-        """End the process for good; an order in hand ends with ChildDied."""
+        """End the process for good; a task in hand ends with ChildDied."""
         self._closed = True
         if self._life:
             self._life.kill()
         tasks = [task for task in (self._starting, *self._listening) if task and not task.done()]
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _checked(progress: JobProgress, task: Task) -> JobProgress:
+    """The progress; ValueError for a stage that the job's kind does not have: the child's word is not taken for it."""
+    if progress.stage not in (*COMMON_STAGES, *kind_of(task.job).stages):
+        raise ValueError(f"The child reports a stage {progress.stage!r} that its kind of job does not have.")
+    return progress
 
 
 def _place(load: Any) -> str:
@@ -234,9 +242,10 @@ def _place(load: Any) -> str:
 
 
 class Children:
-    """``settings.children`` of them; an order goes to one that is free."""
+    """``settings.children`` of them; a task goes to one that is free."""
 
-    def __init__(self, load: Callable[[ServiceSettings], Making], settings: ServiceSettings):
+    def __init__(self, load: Callable[[ServiceSettings], Handler], settings: ServiceSettings):
+        register(settings.job_kinds)
         self.all = [Child(load, settings) for _ in range(settings.children)]
         self._free: asyncio.Queue[Child] = asyncio.Queue()
         for child in self.all:
@@ -256,11 +265,11 @@ class Children:
         """Wait until all are loaded; StartFailed says why one cannot be."""
         await asyncio.gather(*(child.start() for child in self.all))
 
-    async def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
+    async def make(self, task: Task, report: Callable[[JobProgress], None]) -> Artifacts:
         """As ``Child.make``, by the first that is free."""
         child = await self._free.get()
         try:
-            return await child.make(order, tell)
+            return await child.make(task, report)
         finally:
             self._free.put_nowait(child)
 

@@ -1,10 +1,9 @@
-"""The child process from inside: made safe first, then the models, then one order after the other.
+"""The child process from inside: made safe first, then the models, then one task after the other.
 
 Nothing heavy is imported before the process is bound to its parent's life and to its limits.
 """
 
 import ctypes
-import importlib
 import json
 import os
 import resource
@@ -14,22 +13,22 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from functools import reduce
 
 from pydantic import TypeAdapter
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import one_line
 from avatarlab.service.jobs import JobProgress
-from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.kinds import register, resolve
+from avatarlab.service.messages import Artifacts, Task
 from avatarlab.service.settings import ServiceSettings
 
 PR_SET_PDEATHSIG = 1
-_ORDER, _MADE = TypeAdapter(Order), TypeAdapter(Artifacts)
+_TASK, _ARTIFACTS = TypeAdapter(Task), TypeAdapter(Artifacts)
 
 
 def serve(pipe: socket.socket, parent: int) -> None:
-    """The process' life: bind it, load what the first line names, answer orders until the parent hangs up."""
+    """The process' life: bind it, load what the first line names, answer tasks until the parent hangs up."""
     _bound(parent)
     lines = pipe.makefile("rwb")
     first = json.loads(lines.readline())
@@ -41,19 +40,14 @@ def serve(pipe: socket.socket, parent: int) -> None:
         lines.flush()
 
     try:
-        maker = _found(first["load"])(settings)
+        register(settings.job_kinds)
+        handler = resolve(first["load"])(settings)
     except Exception as error:
         return say(unfit=one_line(error))
     with suppress(BrokenPipeError):
         say(ready=True)
         for line in lines:
-            _answer(maker, _ORDER.validate_json(line), say)
-
-
-def _found(place: str) -> Callable:
-    """The function at ``module:name``."""
-    module, _, name = place.partition(":")
-    return reduce(getattr, name.split("."), importlib.import_module(module))
+            _answer(handler, _TASK.validate_json(line), say)
 
 
 def _bound(parent: int) -> None:
@@ -77,10 +71,10 @@ def _limited(memory_mb: int) -> None:
         file.write("500")
 
 
-def _answer(maker, order: Order, say: Callable[..., None]) -> None:
+def _answer(handler, task: Task, say: Callable[..., None]) -> None:
     try:
-        made = maker.make(order, lambda far: say(progress=JobProgress.model_dump(far)))
-        say(made=_MADE.dump_python(made, mode="json"))
+        made = handler.make(task, lambda far: say(progress=JobProgress.model_dump(far)))
+        say(made=_ARTIFACTS.dump_python(made, mode="json"))
     except InputError as error:
         say(refused=str(error))
     except MemoryError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from avatarlab.core.files import whole
-from avatarlab.service.jobs import AvatarJob, Event, State, Unavailable
+from avatarlab.service.jobs import AnyJob, Event, State, Unavailable
 from avatarlab.service.logs import warn
 from avatarlab.service.queues import FORGET_S
 
@@ -27,7 +27,7 @@ class JobRecord(BaseModel):
     """All that is kept of a job; times in seconds since 1970. Of a deleted one no more than that it was."""
 
     id: str
-    job: AvatarJob | None
+    job: AnyJob | None
     state: State = "waiting"
     added: float
     due: float = 0.0

@@ -14,19 +14,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    SerializeAsAny,
+    TypeAdapter,
     ValidationError,
-    ValidationInfo,
     WithJsonSchema,
-    field_validator,
 )
 
 from avatarlab.core.errors import InputError
-from avatarlab.core.subject import STATURE_CM, WEIGHT_KG, Subject
+from avatarlab.service.kinds import DEFAULT, Job, JobKind, kind_in, kind_named
 
-JOB_NAME = "avatar"
-"""BullMQ's name of a job; its id is the avatar's."""
 AVATARS, PHOTOS = "avatars", "photos"
 """Results lie under avatars/<id>/, uploaded photos under photos/<id>/."""
 MANIFEST = "manifest.json"
@@ -84,7 +81,7 @@ _KEY_FORM = r"^(?!avatars(/|$))(?!(.*/)?\.{1,2}(/|$))[^/\\\x00-\x1f\x7f-\x9f]+(/
 """What a pattern can say of ``object_key`` in JavaScript's and Python's dialect alike."""
 
 
-def _between(low: float, high: float, **more: Any) -> WithJsonSchema:
+def between(low: float, high: float, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "minimum": low, "maximum": high, **more})
 
 
@@ -94,80 +91,49 @@ Key = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": _KEY_FORM}),
 ]
 Number = Annotated[float, BeforeValidator(_number)]
-Definition = Literal["ansur", "iso8559", "smpl-anthropometry"]
+SubjectName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]
+CallbackURL = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s]+$")]
 
 
-class AvatarJob(BaseModel):
-    """What a producer asks for: photos by key in the bucket, facts about the person, how the avatar shall be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    subject: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)] = Field(
-        description="your own name for the person; shown, never interpreted",
-        json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"},
-    )
-    front_key: Key = Field(description="key of the front photo: JPEG, PNG, WebP or HEIC, up to 40 megapixels")
-    side_key: Key | None = Field(None, description="key of the side photo")
-    stature_cm: Annotated[Number, _between(*STATURE_CM)] = Field(description="stature without shoes (cm)")
-    weight_kg: Annotated[Number, _between(*WEIGHT_KG)] | None = Field(None, description="weight (kg), if known")
-    sex: Literal["male", "female", "unknown"] = Field(
-        "unknown", description="whose population's proportions to expect"
-    )
-    clothes: Literal["any", "tight", "minimal"] = Field("any", description="how near the outline is to the body")
-    display_pose: Literal["apose", "tpose", "photo"] | None = Field(None, description="what a viewer shows first")
-    arm_down_deg: Annotated[Number, Field(ge=0, le=90), _between(0, 90)] | None = Field(
-        None, description="arms below the horizontal in the A-pose (degrees)"
-    )
-    definitions: list[Definition] = Field(
-        ["ansur"],
-        min_length=1,
-        json_schema_extra={"uniqueItems": True},
-        description="whose tapes; the first is measurements.json, others measurements_<name>.json",
-    )
-    on_failure: Literal["fail", "placeholder"] | None = Field(
-        None, description="where no body fits: fail, or the population's average, marked as such"
-    )
-    callback_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s]+$")] | None = Field(
-        None, description="told by a signed POST when the avatar is ready or has failed"
-    )
-
-    @field_validator("stature_cm", "weight_kg")
-    @classmethod
-    def _possible(cls, value: float | None, info: ValidationInfo) -> float | None:
-        """Of a person; the sentence names the unit that was meant instead."""
-        if value is not None:
-            Subject.of(**{"stature_cm": 170.0, info.field_name: value})
-        return value
-
-    @field_validator("definitions")
-    @classmethod
-    def _each_once(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
-            raise ValueError("each at most once")
-        return names
-
-    @property
-    def facts(self) -> Subject:
-        """What is told of the person."""
-        return Subject.of(self.stature_cm, self.weight_kg, self.sex, self.clothes)
-
-    @property
-    def photo_keys(self) -> dict[str, str]:
-        """View -> key."""
-        return {"front": self.front_key, **({"side": self.side_key} if self.side_key else {})}
-
-
-def read_job(data: Any) -> AvatarJob:
-    """A job from what lay in the queue; InputError with one sentence that names every wrong field."""
+def read_job(data: Any) -> Job:
+    """A job of any known kind from what lay in the queue; InputError with one sentence that names every wrong field."""
     if not isinstance(data, Mapping):
         raise InputError(
             f"job: got {type(data).__name__}, expected an object with subject, front_key, stature_cm."
         )
+    kind, fields = kind_in(data)
     try:
-        return AvatarJob.model_validate(data)
+        return kind.job.model_validate(fields)
     except ValidationError as error:
         text = "; ".join(f"{field}: {words}" for field, words in faults_of(error))
         raise InputError(f"job: {text}{'' if text.endswith(('.', '?')) else '.'}") from None
+
+
+AnyJob = Annotated[
+    SerializeAsAny[Job], BeforeValidator(lambda job: job if isinstance(job, Job) else read_job(job))
+]
+"""A job of any kind as a field of messages, records and manifests."""
+
+
+def caller_of(data: Any) -> tuple[str, str | None]:
+    """Subject and callback of a job whose other fields may be wrong, each empty where it is wrong itself."""
+    asked = data if isinstance(data, Mapping) else {}
+    try:
+        kind, _ = kind_in(asked)
+    except InputError:
+        kind = kind_named(DEFAULT)
+    subject, url = (_field(kind, name, asked.get(name)) for name in ("subject", "callback_url"))
+    return subject or "", url
+
+
+def _field(kind: JobKind, name: str, value: Any) -> Any:
+    """One field of a kind's job by itself; None where it is wrong."""
+    known = kind.job.model_fields[name]
+    form = Annotated[(known.annotation, *known.metadata)] if known.metadata else known.annotation
+    try:
+        return TypeAdapter(form).validate_python(value)
+    except ValidationError:
+        return None
 
 
 def faults_of(error: ValidationError) -> list[tuple[str, str]]:
@@ -189,7 +155,7 @@ def _fault(one) -> tuple[str, str]:
 class JobProgress(BaseModel):
     """How far a job is: what is being done, and percent of the whole."""
 
-    stage: Literal["download", "load", "observe", "fit", "measure", "export", "upload"]
+    stage: str = Field(max_length=40, description="one of its kind's stages, or download, load, upload")
     percent: int = Field(ge=0, le=100)
 
 
@@ -206,7 +172,7 @@ class Manifest(BaseModel):
 
     form: Literal["avatarlab.manifest/1"] = "avatarlab.manifest/1"
     id: str
-    job: AvatarJob
+    job: AnyJob
     placeholder: bool
     reasons: list[str] = Field(description="why it is a placeholder; empty otherwise")
     warnings: list[str]
@@ -228,7 +194,7 @@ def result_key(id: str, name: str = "") -> str:
 class Event(BaseModel):
     """The body of a callback, and what identifies it: ``key`` stays the same over retries and re-runs."""
 
-    type: Literal["avatar.completed", "avatar.failed"]
+    type: str = Field(pattern=r"^[a-z][a-z0-9_]*\.(completed|failed)$", description="the kind and how it ended")
     id: str
     subject: str
     url: str = Field(description="of the API: state, fresh links, measurements")
@@ -250,7 +216,7 @@ class Ticket(BaseModel):
 
     id: str
     state: State
-    job: AvatarJob | None = None
+    job: AnyJob | None = None
     progress: JobProgress | None = None
     reason: str | None = Field(None, description="why it failed, or why it is tried again")
     tries: int = 0
@@ -259,7 +225,7 @@ class Ticket(BaseModel):
 
 def schema() -> str:
     """JSON Schema (2020-12) of a job, as text."""
-    made = AvatarJob.model_json_schema()
+    made = kind_named(DEFAULT).job.model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": made.pop("title")}
     return json.dumps(head | made, indent=2) + "\n"
 

@@ -30,10 +30,10 @@ from avatarlab.core.errors import InputError
 from avatarlab.core.files import write_json
 from avatarlab.service import logs
 from avatarlab.service.api import create
-from avatarlab.service.child import Children, Making
+from avatarlab.service.child import Children, Handler
 from avatarlab.service.http_errors import refused
+from avatarlab.service.kinds import Handlers
 from avatarlab.service.local_queue import LocalQueue
-from avatarlab.service.making import Maker
 from avatarlab.service.messages import StartFailed
 from avatarlab.service.results import stream
 from avatarlab.service.settings import ServiceSettings, read
@@ -43,7 +43,7 @@ HOST = "127.0.0.1"
 BODY_REMEDY = " The published open body is used where AVATAR_BODY_FILE is not set."
 CLOSE_S = 3
 """Longest wait for open connections at the end (s)."""
-Load = Callable[[ServiceSettings], Making]
+Load = Callable[[ServiceSettings], Handler]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ async def running(folder: Path, settings: ServiceSettings, links: str, load: Loa
 
 
 async def serve(
-    folder: Path, port: int, load: Load = Maker.load, listening: Callable[[str], None] = print
+    folder: Path, port: int, load: Load = Handlers.load, listening: Callable[[str], None] = print
 ) -> None:
     """Serve until told to end by SIGINT or SIGTERM; ``listening`` is told the address with the token in it."""
     with _alone(folder), _door(port) as door:
@@ -203,7 +203,7 @@ def _opener(folder: Path, address: str) -> Path:
     return path.resolve()
 
 
-def main(argv: list[str] | None = None, load: Load = Maker.load) -> int:
+def main(argv: list[str] | None = None, load: Load = Handlers.load) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m avatarlab.service.local", description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("avatars-local"), help="photos, avatars and jobs")

@@ -14,7 +14,8 @@ from avatarlab.service import metrics
 from avatarlab.service.callbacks import Caller, delay_s
 from avatarlab.service.child import Children
 from avatarlab.service.job_records import Callback, JobRecord, Records
-from avatarlab.service.jobs import AvatarJob, Event, JobProgress, State, Ticket, Unavailable
+from avatarlab.service.jobs import Event, JobProgress, State, Ticket, Unavailable
+from avatarlab.service.kinds import Job
 from avatarlab.service.logs import note, warn
 from avatarlab.service.processing import Processor, surroundings
 from avatarlab.service.queues import STATES
@@ -45,7 +46,7 @@ class LocalQueue:
         self._wake = asyncio.Event()
         self._records = {record.id: record for record in self._files.read()}
 
-    async def add(self, id: str, job: AvatarJob) -> bool:
+    async def add(self, id: str, job: Job) -> bool:
         """Put a job into the queue; False where one of that id is known, deleted or not."""
         if id in self._records:
             return False

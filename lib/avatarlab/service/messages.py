@@ -1,4 +1,4 @@
-"""What passes between worker and child: the order, what was made of it, and the ways in which a child can end.
+"""What passes between worker and child: the task, its artifacts, and the ways in which a child can end.
 
 Light to import: the worker's parent process holds these, and no model.
 """
@@ -6,23 +6,16 @@ Light to import: the worker's parent process holds these, and no model.
 from dataclasses import dataclass
 from pathlib import Path
 
-from avatarlab.service.jobs import AvatarJob
+from avatarlab.service.jobs import AnyJob
 
 
 @dataclass(frozen=True)
-class Order:
-    """A job whose photos (view -> path) are here; results go into the folder ``out``, which is there and empty.
+class Task:
+    """A job whose input files (name -> path) are here; results go into the folder ``out``, which is there and empty."""
 
-    ``on_failure`` (fail, placeholder), ``display_pose`` and ``arm_down_deg`` (degrees) are the job's, or the settings'
-    where it does not say.
-    """
-
-    job: AvatarJob
-    photos: dict[str, Path]
+    job: AnyJob
+    inputs: dict[str, Path]
     out: Path
-    on_failure: str
-    display_pose: str
-    arm_down_deg: float
 
 
 @dataclass(frozen=True)
@@ -41,14 +34,14 @@ class Artifacts:
 
 
 class ChildDied(Exception):
-    """The child ended over an order, or was ended after an error nobody foresaw; worth another try."""
+    """The child ended over a task, or was ended after an error nobody foresaw; worth another try."""
 
     why = "died"
     """The label of the metric ``avatar_child_deaths``."""
 
 
 class TimeLimit(ChildDied):
-    """The order took longer than it may."""
+    """The task took longer than it may."""
 
     why = "time"
 

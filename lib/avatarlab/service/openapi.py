@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from avatarlab.service.avatar import AvatarJob
 from avatarlab.service.http_errors import Faults
-from avatarlab.service.jobs import AvatarJob
 
 REFUSALS = {
     401: "no valid token",

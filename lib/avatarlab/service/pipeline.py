@@ -1,4 +1,4 @@
-"""One order made with what the process holds loaded: ``export.bundle``, told in the service's words."""
+"""The handler of the kind ``avatar``: ``export.bundle`` with the models that the child process holds."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from avatarlab.export import bundle
 from avatarlab.fit.estimator import posterior_update
 from avatarlab.photo import detectors
 from avatarlab.service.jobs import JobProgress
-from avatarlab.service.messages import Artifacts, Order
+from avatarlab.service.messages import Artifacts, Task
 from avatarlab.service.settings import ServiceSettings
 
 WEIGHTS = "pretrained"
@@ -36,7 +36,7 @@ class Pipeline:
 
     @classmethod
     def load(cls, settings: ServiceSettings) -> "Pipeline":
-        """Load everything that the first order would otherwise wait for."""
+        """Load everything that the first job would otherwise wait for; InputError names what is missing and the remedy."""
         matplotlib.use("Agg")
         if settings.gltfpack_path:
             os.environ["GLTFPACK_PATH"] = settings.gltfpack_path
@@ -49,24 +49,25 @@ class Pipeline:
 
     @property
     def made_by(self) -> dict[str, str]:
-        """What results depend on besides the order."""
+        """What results depend on besides the job."""
         return {
             "avatarlab": __version__, "body_sha256": self.models.body.sha256, "weights": WEIGHTS,
             "regressor": self.settings.regressor,
         }  # fmt: skip
 
-    def make(self, order: Order, tell: Callable[[JobProgress], None]) -> Artifacts:
-        """See ``Maker.make``."""
-        job = order.job
-        wishes = bundle.ExportOptions(
-            tuple(job.definitions), order.display_pose, order.arm_down_deg, order.on_failure, WEIGHTS,
-            report=self.settings.report,
+    def make(self, task: Task, report: Callable[[JobProgress], None]) -> Artifacts:
+        """Fill ``task.out``; InputError where the photos or the job cannot be used. Equal jobs, equal bytes."""
+        job, settings = task.job, self.settings
+        arm_down_deg = settings.arm_down_deg if job.arm_down_deg is None else job.arm_down_deg
+        options = bundle.ExportOptions(
+            tuple(job.definitions), job.display_pose or settings.display_pose, arm_down_deg,
+            settings.failing(job.on_failure), WEIGHTS, report=settings.report,
         )  # fmt: skip
         made = bundle.make(
-            order.out, job.subject, order.photos, job.facts, self.models, wishes,
-            lambda stage, share: tell(JobProgress(stage=stage, percent=_percent(stage, share))),
+            task.out, job.subject, task.inputs, job.facts, self.models, options,
+            lambda stage, share: report(JobProgress(stage=stage, percent=_percent(stage, share))),
         )  # fmt: skip
-        tell(JobProgress(stage="export", percent=_percent("export", 1)))
+        report(JobProgress(stage="export", percent=_percent("export", 1)))
         quality = made.person.result.quality
         return Artifacts(
             files={name: TYPES[os.path.splitext(name)[1]] for name in made.files},

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,19 @@ from avatarlab.service.child import Children
 from avatarlab.service.jobs import (
     MANIFEST,
     PHOTOS,
-    AvatarJob,
     Event,
     File,
     JobProgress,
     Manifest,
     Unavailable,
+    caller_of,
     job_id,
     read_job,
     result_key,
 )
+from avatarlab.service.kinds import DEFAULT, Job, kind_of
 from avatarlab.service.logs import note, warn
-from avatarlab.service.messages import Artifacts, ChildDied, Order, StartFailed
+from avatarlab.service.messages import Artifacts, ChildDied, StartFailed, Task
 from avatarlab.service.scratch import Scratch
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.ssrf import read_url
@@ -113,21 +114,21 @@ class Processor:
         return await self._ended(manifest, seconds, "placeholder" if manifest.placeholder else "completed")
 
     async def _made(
-        self, id: str, job: AvatarJob, folder: Path, latest: "_Latest"
+        self, id: str, job: Job, folder: Path, latest: "_Latest"
     ) -> tuple[Manifest | None, dict[str, float]]:
         """Do the work; the manifest is None where the job was deleted meanwhile."""
-        order = self._order(job, folder)
+        task = _task(job, folder)
         latest(JobProgress(stage="download", percent=0))
-        download_s = await _timed(self._download(job, order))
-        made = await self._make(order, latest)
+        download_s = await _timed(self._download(task))
+        made = await self._make(task, latest)
         latest(JobProgress(stage="upload", percent=UPLOAD_PERCENT))
         seconds = {"download": download_s, **made.seconds}
         if await self._forgotten(id):
             return None, seconds
         if known := await self._known(id, job):  # another worker took over and was faster
             return known, seconds
-        files = await asyncio.to_thread(_described, order.out, made)
-        seconds["upload"] = await _timed(self._upload(id, order.out, files))
+        files = await asyncio.to_thread(_described, task.out, made, kind_of(job).artifacts)
+        seconds["upload"] = await _timed(self._upload(id, task.out, files))
         if await self._forgotten(id):
             return None, seconds
         facts = {name: getattr(made, name) for name in ("placeholder", "reasons", "warnings", "made_by")}
@@ -138,28 +139,14 @@ class Processor:
             metrics.STAGE_SECONDS.labels(stage).observe(spent_s)
         return (None if await self._forgotten(id) else manifest), seconds
 
-    def _order(self, job: AvatarJob, folder: Path) -> Order:
-        photos, out = folder / "photos", folder / "out"
-        photos.mkdir()
-        out.mkdir()
-        asked_deg = job.arm_down_deg
-        return Order(
-            job=job,
-            photos={view: photos / view for view in job.photo_keys},
-            out=out,
-            on_failure=self._settings.failing(job.on_failure),
-            display_pose=job.display_pose or self._settings.display_pose,
-            arm_down_deg=self._settings.arm_down_deg if asked_deg is None else asked_deg,
-        )
-
-    async def _download(self, job: AvatarJob, order: Order) -> None:
+    async def _download(self, task: Task) -> None:
         limit_bytes = self._settings.photo_mb * 1_000_000
-        for view, key in job.photo_keys.items():
-            await asyncio.to_thread(self._storage.fetch, key, order.photos[view], limit_bytes)
+        for name, key in task.job.input_keys.items():
+            await asyncio.to_thread(self._storage.fetch, key, task.inputs[name], limit_bytes)
 
-    async def _make(self, order: Order, latest: "_Latest") -> Artifacts:
+    async def _make(self, task: Task, latest: "_Latest") -> Artifacts:
         try:
-            return await self._children.make(order, latest)
+            return await self._children.make(task, latest)
         except ChildDied as death:
             metrics.CHILD_DEATHS.labels(death.why).inc()
             raise
@@ -174,7 +161,7 @@ class Processor:
             if isinstance(error, BaseException):
                 raise error
 
-    async def _known(self, id: str, job: AvatarJob) -> Manifest | None:
+    async def _known(self, id: str, job: Job) -> Manifest | None:
         """The manifest of a job that is done already; InputError where its id names another's."""
         manifest = await self._manifest(id)
         if manifest and manifest.job != job:
@@ -198,7 +185,7 @@ class Processor:
 
     def _completed(self, manifest: Manifest) -> Event:
         return Event(
-            type="avatar.completed",
+            type=f"{kind_of(manifest.job).name}.completed",
             id=manifest.id,
             subject=manifest.job.subject,
             url=self._url(manifest.id),
@@ -225,7 +212,7 @@ class Processor:
         """
         if await self._forgotten(id):
             return False
-        subject, url = _caller(data)
+        subject, url = caller_of(data)
         try:
             if not url or job_id(id) != id:
                 return True
@@ -235,8 +222,13 @@ class Processor:
         if manifest and manifest.job == _job(data):
             event = self._completed(manifest)
         else:
+            job = _job(data)
             event = Event(
-                type="avatar.failed", id=id, subject=subject, url=self._url(id), reason=reason[:MAX_REASON]
+                type=f"{kind_of(job).name if job else DEFAULT}.failed",
+                id=id,
+                subject=subject,
+                url=self._url(id),
+                reason=reason[:MAX_REASON],
             )
         await self._announce(event, url)
         return True
@@ -249,20 +241,18 @@ def surroundings(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in DISK
 
 
-def _job(data: Any) -> AvatarJob | None:
+def _job(data: Any) -> Job | None:
     try:
         return read_job(data)
     except InputError:
         return None
 
 
-def _caller(data: Any) -> tuple[str, str | None]:
-    """Subject and callback of a job whose other fields may be wrong, each empty where it is wrong itself."""
-    asked = data if isinstance(data, Mapping) else {}
-    right = {"subject": "any", "front_key": "any", "stature_cm": 170}
-    named = _job(right | {"subject": asked.get("subject")})
-    reached = _job(right | {"callback_url": asked.get("callback_url")})
-    return (named.subject if named else "", reached.callback_url if reached else None)
+def _task(job: Job, folder: Path) -> Task:
+    inputs, out = folder / "inputs", folder / "out"
+    inputs.mkdir()
+    out.mkdir()
+    return Task(job, {name: inputs / name for name in job.input_keys}, out)
 
 
 async def _timed(work: Awaitable[None]) -> float:
@@ -271,8 +261,10 @@ async def _timed(work: Awaitable[None]) -> float:
     return time.monotonic() - started
 
 
-def _described(out: Path, made: Artifacts) -> dict[str, File]:
-    """Size, hash and type of each result; ValueError for a name or a link that would lead elsewhere."""
+def _described(out: Path, made: Artifacts, needed: Collection[str] = ()) -> dict[str, File]:
+    """Size, hash and type of each result; ValueError for a name or a link that would lead elsewhere, or one missing."""
+    if missing := sorted({*needed} - {*made.files}):
+        raise ValueError(f"The child made no {', '.join(missing)}.")
     files = {}
     for name, type in sorted(made.files.items()):
         if not RESULT.fullmatch(name) or (out / name).is_symlink() or not (out / name).is_file():

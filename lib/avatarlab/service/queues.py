@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from avatarlab.service.jobs import AvatarJob, Ticket
+from avatarlab.service.jobs import Ticket
+from avatarlab.service.kinds import Job
 
 STATES = ("waiting", "active", "delayed", "completed", "failed")
 FORGET_S = 30 * 86_400
@@ -12,7 +13,7 @@ FORGET_S = 30 * 86_400
 class Queue(Protocol):
     """Jobs by id; every method raises ``Unavailable`` where the queue cannot be reached."""
 
-    async def add(self, id: str, job: AvatarJob) -> bool:
+    async def add(self, id: str, job: Job) -> bool:
         """Put a job into the queue; False where one of that id is known already, which then stays as it is."""
 
     async def find(self, id: str) -> Ticket | None:

@@ -15,7 +15,6 @@ from avatarlab.service.jobs import (
     AVATARS,
     MANIFEST,
     PHOTOS,
-    AvatarJob,
     File,
     JobProgress,
     Manifest,
@@ -24,6 +23,7 @@ from avatarlab.service.jobs import (
     Unavailable,
     result_key,
 )
+from avatarlab.service.kinds import Job
 from avatarlab.service.queues import Queue
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.storage import Storage
@@ -72,8 +72,8 @@ class Avatars:
         if known:
             return known
         try:
-            for photo in asked.photos:
-                await run_in_threadpool(self.storage.store, photo.key, photo.path, photo.type)
+            for file in asked.files:
+                await run_in_threadpool(self.storage.store, file.key, file.path, file.type)
             added = await within(self.queue.add(asked.id, asked.job))
         except Unavailable as fault:
             self._tidy(asked)
@@ -130,7 +130,7 @@ class Avatars:
         if not (before or ticket or manifest or keys):
             raise refused(404, "no avatar of this id.", "id")
         jobs = [one.job for one in (ticket, manifest) if one and one.job]
-        keys = {*keys, *(key for job in jobs for key in job.photo_keys.values() if _own(id, key))}
+        keys = {*keys, *(key for job in jobs for key in job.input_keys.values() if _own(id, key))}
         keys |= {result_key(id, name) for name in (*(manifest.files if manifest else ()), MANIFEST)}
         held = await within(self.queue.forget(id))
         left = keys
@@ -192,15 +192,15 @@ class Avatars:
         An answer that did not come does not say that the job was not added, and a job without its photos would be
         lost; so the queue is asked first, later, and twice where it does not know the job.
         """
-        keys = [photo.key for photo in asked.photos]
-        seen: list[AvatarJob | None] = []
+        keys = [photo.key for photo in asked.files]
+        seen: list[Job | None] = []
 
         async def tidied() -> bool:
             found = await within(self.queue.find(asked.id)) or await self.manifest(asked.id)
             seen.append(found.job if found else None)
             if seen[-1] is None and seen != [None, None]:
                 return False
-            used = seen[-1].photo_keys.values() if seen[-1] else ()
+            used = seen[-1].input_keys.values() if seen[-1] else ()
             await run_in_threadpool(self.storage.delete, [key for key in keys if key not in used])
             return True
 

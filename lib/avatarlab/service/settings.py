@@ -129,6 +129,10 @@ class ServiceSettings(BaseSettings):
         "none", validation_alias=_named("AVATAR_REGRESSOR"), description="outside first guess (docs/licensed.md)"
     )
 
+    job_kinds: str = Field(
+        "", validation_alias=_named("JOB_KINDS"),
+        description="further kinds of job beside avatar: module:NAME of each, separated by commas",
+    )  # fmt: skip
     children: int = Field(
         1,
         ge=1,

@@ -19,21 +19,19 @@ from starlette.exceptions import HTTPException
 
 from avatarlab.core.errors import InputError
 from avatarlab.service.http_errors import Fault, HTTPRefusal, plain, refused, sentence, wrong_fields
-from avatarlab.service.jobs import MISSING, PHOTOS, AvatarJob, job_id
+from avatarlab.service.jobs import MISSING, PHOTOS, job_id
+from avatarlab.service.kinds import Job, JobKind, Upload, kind_in, most_uploads
 from avatarlab.service.settings import ServiceSettings
 from avatarlab.service.ssrf import check_url
 
-VIEWS = ("front", "side")
-NUMBERS = ("stature_cm", "weight_kg", "arm_down_deg")
 MAX_FIELDS, MAX_TEXT, MAX_JSON = 32, 8_192, 65_536
 """Of a form: fields, and bytes of each; bytes of a JSON body."""
 CHUNK = 1 << 16
-PHOTO_WANTED = "send a JPEG, PNG, WebP or HEIC photo"
 
 
 @dataclass(frozen=True)
-class UploadedPhoto:
-    """An uploaded photo, in a file of our own that goes away with the request."""
+class UploadedFile:
+    """An uploaded input file, in a file of our own that goes away with the request."""
 
     key: str
     path: Path
@@ -42,16 +40,16 @@ class UploadedPhoto:
 
 @dataclass
 class Asked:
-    """What a POST asks: the id (its own, or one made here), the job, photos by view."""
+    """What a POST asks: the id (its own, or one made here), the job, its uploaded files."""
 
     id: str
-    job: AvatarJob
-    photos: list[UploadedPhoto] = field(default_factory=list)
+    job: Job
+    files: list[UploadedFile] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
 async def reading(request: Request, settings: ServiceSettings) -> AsyncIterator[Asked]:
-    """Read a request for an avatar; refuses with 413, 415, 422."""
+    """Read a request for a job; refuses with 413, 415, 422."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         yield _asked(await _json(request), [], settings)
@@ -83,40 +81,55 @@ def _no_constant(name: str) -> None:
 
 async def _form(request: Request, folder: Path, settings: ServiceSettings) -> Asked:
     try:
-        async with request.form(max_files=len(VIEWS), max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
-            fields, files = _sorted(form)
+        async with request.form(max_files=most_uploads(), max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
+            kind = _kind({"kind": form["kind"]} if form.get("kind") else {})
+            fields, uploads = _sorted(form, kind)
             id = _id(fields)
-            photos, faults = [], []
-            for view, file in files.items():
-                photo = await run_in_threadpool(_photo, id, view, file.file, folder, settings.photo_mb)
-                (faults if isinstance(photo, Fault) else photos).append(photo)
+            files, faults = [], []
+            for name, upload in uploads.items():
+                one = name, kind.uploads[name]
+                file = await run_in_threadpool(_copied, id, *one, upload.file, folder, settings.photo_mb)
+                (faults if isinstance(file, Fault) else files).append(file)
             if faults:
                 raise HTTPRefusal(422, faults)
-            return _asked({**fields, "id": id}, photos, settings)
+            return _asked({**fields, "id": id}, files, settings)
     except HTTPException as error:  # of Starlette's parser
         raise refused(422, f"{str(error.detail).rstrip('.')}.", "body") from None
 
 
-def _sorted(form: FormData) -> tuple[dict[str, Any], dict[str, UploadFile]]:
-    """-> text fields as JSON would have them, photos by view; empty ones, as browsers send them, count as not given."""
+def _kind(fields: Mapping[str, Any]) -> JobKind:
+    """The kind that fields ask for."""
+    try:
+        return kind_in(fields)[0]
+    except InputError as error:
+        raise HTTPRefusal(422, [sentence(error, "kind")]) from None
+
+
+def _sorted(form: FormData, kind: JobKind) -> tuple[dict[str, Any], dict[str, UploadFile]]:
+    """-> text fields as JSON would have them, files by name; empty ones, as browsers send them, count as not given."""
+    numbers, lists = kind.fields_of("number"), kind.fields_of("array")
     fields: dict[str, Any] = {}
     files: dict[str, UploadFile] = {}
     faults = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            if name in files or name not in VIEWS:
+            if name in files or name not in kind.uploads:
                 faults.append(
-                    Fault(field=plain(name[:80]), message="expected one file each, named front and side")
+                    Fault(
+                        field=plain(name[:80]),
+                        message=f"expected one file each, named {' and '.join(kind.uploads)}",
+                    )
                 )
             elif value.size or value.filename:
                 files[name] = value
-        elif name == "definitions":
+        elif name in lists:
             fields.setdefault(name, []).extend(one for one in re.split(r"[\s,]+", value) if one)
-        elif name in fields or name in VIEWS:
-            message = "given more than once" if name in fields else f"expected a file: {PHOTO_WANTED}"
+        elif name in fields or name in kind.uploads:
+            twice = name in fields
+            message = "given more than once" if twice else f"expected a file: {kind.uploads[name].remedy}"
             faults.append(Fault(field=plain(name[:80]), message=message))
         elif value:
-            fields[name] = _number(value) if name in NUMBERS else value
+            fields[name] = _number(value) if name in numbers else value
     if faults:
         raise HTTPRefusal(422, faults)
     return {name: value for name, value in fields.items() if value != []}, files
@@ -139,22 +152,24 @@ def _id(fields: dict[str, Any]) -> str:
         raise HTTPRefusal(422, [sentence(error, "id")]) from None
 
 
-def _photo(id: str, view: str, file: BinaryIO, folder: Path, limit_mb: int) -> UploadedPhoto | Fault:
+def _copied(
+    id: str, name: str, upload: Upload, file: BinaryIO, folder: Path, limit_mb: int
+) -> UploadedFile | Fault:
     """Copy an upload to a file of ours; nothing of its name or its declared type is used."""
     head = file.read(32)
-    found = picture(head)
+    found = upload.sniff(head)
     if not found:
-        return Fault(field=view, message=f"this is not a photo we can read; {PHOTO_WANTED}")
-    ending, kind = found
-    digest, size, path = hashlib.sha256(), 0, folder / view
+        return Fault(field=name, message=f"this is not a {upload.noun} we can read; {upload.remedy}")
+    ending, type = found
+    digest, size, path = hashlib.sha256(), 0, folder / name
     with open(path, "xb") as out:
         for chunk in _chunks(head, file):
             digest.update(chunk)
             size += len(chunk)
             out.write(chunk)
     if size > limit_mb * 1_000_000:
-        return Fault(field=view, message=f"larger than {limit_mb} MB; send a smaller photo")
-    return UploadedPhoto(photo_key(id, view, digest.hexdigest(), ending), path, kind)
+        return Fault(field=name, message=f"larger than {limit_mb} MB; send a smaller {upload.noun}")
+    return UploadedFile(upload_key(id, name, digest.hexdigest(), ending), path, type)
 
 
 def _chunks(head: bytes, file: BinaryIO) -> Iterator[bytes]:
@@ -163,60 +178,38 @@ def _chunks(head: bytes, file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def picture(head: bytes) -> tuple[str, str] | None:
-    """File ending and media type by the first bytes; None for what is none of the four formats. Not a decoder."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpg", "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png", "image/png"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp", "image/webp"
-    if head[4:8] == b"ftyp" and head[8:12] in (
-        b"heic",
-        b"heix",
-        b"heim",
-        b"heis",
-        b"hevc",
-        b"hevx",
-        b"mif1",
-        b"msf1",
-    ):
-        return "heic", "image/heic"
-    return None
-
-
-def photo_key(id: str, view: str, sha256: str, ending: str) -> str:
+def upload_key(id: str, name: str, sha256: str, ending: str) -> str:
     """Key of an upload: says what is in it, and is never used twice.
 
     So a request that fails can remove its own photos and no other's, even where the same one was sent twice at once.
     """
-    return f"{PHOTOS}/{id}/{view}-{sha256[:16]}-{secrets.token_hex(4)}.{ending}"
+    return f"{PHOTOS}/{id}/{name}-{sha256[:16]}-{secrets.token_hex(4)}.{ending}"
 
 
-def same(id: str, one: AvatarJob, other: AvatarJob) -> bool:
-    """Whether two jobs of one id ask the same, photos compared by content where they were uploaded here."""
+def same(id: str, one: Job, other: Job) -> bool:
+    """Whether two jobs of one id ask the same, input files compared by content where they were uploaded here."""
     form = re.compile(rf"({PHOTOS}/{id}/\w+-[0-9a-f]{{16}})-[0-9a-f]{{8}}(\.\w+)")
 
-    def bare(job: AvatarJob) -> dict:
-        keys = {f"{view}_key": form.sub(r"\1\2", key) for view, key in job.photo_keys.items()}
+    def bare(job: Job) -> dict:
+        keys = {f"{name}_key": form.sub(r"\1\2", key) for name, key in job.input_keys.items()}
         return job.model_dump() | keys
 
     return bare(one) == bare(other)
 
 
-def _asked(fields: Mapping[str, Any], photos: list[UploadedPhoto], settings: ServiceSettings) -> Asked:
+def _asked(fields: Mapping[str, Any], files: list[UploadedFile], settings: ServiceSettings) -> Asked:
     fields = dict(fields)
-    id = _id(fields)
+    kind, id = _kind(fields), _id(fields)
     faults = []
-    for photo in photos:
-        name = f"{photo.path.name}_key"
+    for file in files:
+        name = f"{file.path.name}_key"
         if fields.get(name) is not None:
-            faults.append(Fault(field=name, message=f"give either {photo.path.name} or its key, not both"))
-        fields[name] = photo.key
+            faults.append(Fault(field=name, message=f"give either {file.path.name} or its key, not both"))
+        fields[name] = file.key
     try:
-        job = AvatarJob.model_validate(fields)
+        job = kind.job.model_validate(kind_in(fields)[1])
     except ValidationError as error:
-        faults += [_of_form(one) for one in wrong_fields(error)]
+        faults += [_of_form(one, kind) for one in wrong_fields(error)]
     if not faults and job.callback_url:
         try:
             check_url(job.callback_url, settings)
@@ -224,13 +217,13 @@ def _asked(fields: Mapping[str, Any], photos: list[UploadedPhoto], settings: Ser
             faults.append(sentence(error, "callback_url"))
     if faults:
         raise HTTPRefusal(422, faults)
-    return Asked(id, job, photos)
+    return Asked(id, job, files)
 
 
-def _of_form(fault: Fault) -> Fault:
-    """A missing key is, to whoever sends a form, a missing photo."""
-    if fault.field == "front_key" and fault.message == MISSING:
-        return Fault(
-            field="front", message="no front photo: send the file front, or front_key for one in the bucket"
-        )
+def _of_form(fault: Fault, kind: JobKind) -> Fault:
+    """A missing key is, to whoever sends a form, a missing file."""
+    name = fault.field.removesuffix("_key")
+    if fault.message == MISSING and name != fault.field and name in kind.uploads:
+        message = f"no {name} {kind.uploads[name].noun}: send the file {name}, or {name}_key for one in the bucket"
+        return Fault(field=name, message=message)
     return fault

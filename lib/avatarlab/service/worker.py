@@ -19,13 +19,13 @@ from avatarlab.core.errors import InputError
 from avatarlab.service import logs, metrics
 from avatarlab.service.bull import BullQueue, connection
 from avatarlab.service.callback_queue import CallbackQueue
-from avatarlab.service.child import Children, Making
+from avatarlab.service.child import Children, Handler
 from avatarlab.service.failures import Failures
 from avatarlab.service.health import BEAT_S, Health
 from avatarlab.service.job_consumer import JobConsumer
 from avatarlab.service.jobs import Unavailable
+from avatarlab.service.kinds import Handlers
 from avatarlab.service.logs import note, warn
-from avatarlab.service.making import Maker
 from avatarlab.service.messages import StartFailed
 from avatarlab.service.processing import Processor
 from avatarlab.service.settings import ServiceSettings, read
@@ -38,7 +38,7 @@ REDIS, STORAGE, MODELS = "redis", "storage", "models"
 
 async def serve(
     settings: ServiceSettings,
-    load: Callable[[ServiceSettings], Making] = Maker.load,
+    load: Callable[[ServiceSettings], Handler] = Handlers.load,
     storage: Storage | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -62,7 +62,7 @@ class _WorkerParts:
     """All parts of a worker and the order in which they begin and end."""
 
     def __init__(
-        self, settings: ServiceSettings, load: Callable[[ServiceSettings], Making], storage: Storage | None
+        self, settings: ServiceSettings, load: Callable[[ServiceSettings], Handler], storage: Storage | None
     ):
         self._settings, self._storage = settings, storage or open_storage(settings)
         self._callbacks = CallbackQueue(settings)
@@ -219,7 +219,7 @@ async def _unless(stop: asyncio.Event, work: asyncio.Future) -> bool:
     return False
 
 
-def main(load: Callable[[ServiceSettings], Making] = Maker.load, storage: Storage | None = None) -> int:
+def main(load: Callable[[ServiceSettings], Handler] = Handlers.load, storage: Storage | None = None) -> int:
     """Run by the environment's settings; return the exit status."""
     logs.set_up()
     try:

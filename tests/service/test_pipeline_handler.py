@@ -21,7 +21,7 @@ from avatarlab.core.errors import InputError
 from avatarlab.export.glb_reader import Glb
 from avatarlab.measure import MEASURES
 from avatarlab.service.child import Child
-from avatarlab.service.making import Maker
+from avatarlab.service.kinds import Handlers
 
 FILES = {
     "avatar.glb": "model/gltf-binary",
@@ -163,7 +163,7 @@ def test_a_stature_that_fits_no_body_is_refused_or_replaced(tmp_path):
     for on_failure in ("fail", "placeholder"):
         out = tmp_path / on_failure
         out.mkdir()
-        job = sitter.order(out, {"front": photo}, on_failure, stature_cm=249, weight_kg=25)
+        job = sitter.task(out, {"front": photo}, on_failure, stature_cm=249, weight_kg=25)
         if on_failure == "fail":
             with pytest.raises(InputError, match=r"^front photo: no body fits\. "):
                 sitter.maker().make(job, lambda _: None)
@@ -181,7 +181,7 @@ def test_missing_programs_and_bodies_are_told_at_the_start():
     ):
         with pytest.raises(InputError, match=why), pytest.MonkeyPatch.context() as patch:
             patch.setenv("GLTFPACK_PATH", "")
-            Maker.load(sitter.settings().model_copy(update=wrong))
+            Handlers.load(sitter.settings().model_copy(update=wrong))
 
 
 @pytest.mark.faults
@@ -189,10 +189,10 @@ def test_equal_orders_give_equal_bytes_in_other_processes(made, tmp_path):
     """A fresh process, other file names: every byte of every file the same."""
 
     async def again(place):
-        child = Child(Maker.load, sitter.settings())
+        child = Child(Handlers.load, sitter.settings())
         try:
             await child.start()
-            return [await child.make(sitter.order(out, place), lambda _: None) for out in (one, two)]
+            return [await child.make(sitter.task(out, place), lambda _: None) for out in (one, two)]
         finally:
             await child.close()
 
@@ -207,8 +207,8 @@ def test_equal_orders_give_equal_bytes_in_other_processes(made, tmp_path):
 @pytest.mark.faults
 def test_the_compressed_avatar_is_made_where_the_program_is(made, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("GLTFPACK_PATH", "")
-    maker = Maker.load(sitter.settings(gltfpack_path=str(programs / ".bin" / "gltfpack"), report=False))
-    result = maker.make(sitter.order(tmp_path, sitter.photos()), lambda _: None)
+    maker = Handlers.load(sitter.settings(gltfpack_path=str(programs / ".bin" / "gltfpack"), report=False))
+    result = maker.make(sitter.task(tmp_path, sitter.photos()), lambda _: None)
     assert "avatar.meshopt.glb" in result.files and "report.html" not in result.files
     assert (tmp_path / "avatar.meshopt.glb").stat().st_size < (tmp_path / "avatar.glb").stat().st_size / 2
     fake = tmp_path / "gltfpack"
@@ -216,6 +216,6 @@ def test_the_compressed_avatar_is_made_where_the_program_is(made, programs, tmp_
     fake.chmod(0o755)
     monkeypatch.setenv("GLTFPACK_PATH", str(fake))
     (tmp_path / "b").mkdir()
-    result = maker.make(sitter.order(tmp_path / "b", sitter.photos()), lambda _: None)
+    result = maker.make(sitter.task(tmp_path / "b", sitter.photos()), lambda _: None)
     assert "avatar.glb" in result.files and "avatar.meshopt.glb" not in result.files
     assert any("out of luck" in text and str(tmp_path) not in text for text in result.warnings), os.environ
