@@ -3,6 +3,7 @@
 import ast
 import re
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,62 @@ def test_architecture_shows_every_room_on_its_floor():
     assert set(heights) == rooms
     below = [room for room in sorted(rooms, key=lambda room: heights[room]) if room != "lab"]  # it stands beside
     assert [floors[room] for room in below] == sorted((floors[room] for room in below), reverse=True)
+
+
+def library() -> dict[str, str]:
+    """Return the code of every module of ours by its dotted name."""
+    dotted = {".".join(("avatarlab", *p.relative_to(PACKAGE).with_suffix("").parts)): p for p in MODULES}
+    return {name.removesuffix(".__init__"): path.read_text(encoding="utf-8") for name, path in dotted.items()}
+
+
+def circles(modules: dict[str, str]) -> list[str]:
+    """Return the modules on import circles or between two of them; imports inside functions count too."""
+    ahead = {name: set() for name in modules}
+    for name, code in modules.items():
+        for target in names(code):
+            ahead[name].add(target if target in modules else target.rpartition(".")[0])
+    loose = True
+    while loose:  # take away what imports nothing of what is left, or is imported by nothing of it
+        used = set().union(*(targets - {name} for name, targets in ahead.items()))
+        loose = [name for name in ahead if name not in used or not ahead[name] & set(ahead) - {name}]
+        ahead = {name: targets for name, targets in ahead.items() if name not in loose}
+    return sorted(ahead)
+
+
+def test_no_modules_import_each_other():
+    assert circles(library()) == []
+    one, two, three = (
+        "from avatarlab.x import two",
+        "def f():\n    from avatarlab.x.three import g",
+        "import avatarlab.x.one",
+    )
+    assert circles({"avatarlab.x.one": one, "avatarlab.x.two": two, "avatarlab.x.three": "import math"}) == []
+    looped = {"avatarlab.x.one": one, "avatarlab.x.two": two, "avatarlab.x.three": three}
+    assert circles(looped | {"avatarlab.x.four": one}) == sorted(looped)
+
+
+def shared_classes(modules: dict[str, str]) -> dict[str, list[str]]:
+    """Return the names of top-level classes that more than one module defines, and where."""
+    places = defaultdict(list)
+    for name, code in modules.items():
+        for node in ast.parse(code).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def test_a_class_name_means_one_thing():
+    assert shared_classes(library()) == {}
+    assert shared_classes({"a": "class Job: pass", "b": "class Job: pass", "c": "class Other: pass"}) == {
+        "Job": ["a", "b"]
+    }
+
+
+def test_only_notebooks_and_commands_use_the_lab():
+    assert faults("motion/clip.py", "from avatarlab.lab import notebook")
+    users = [
+        n
+        for n, code in library().items()
+        if not n.startswith("avatarlab.lab") and any(".lab." in f"{i}." for i in names(code))
+    ]
+    assert users == []

@@ -40,7 +40,7 @@ MUTATIONS = (
              "motion/evaluate/test_metrics.py"),
     Mutation("MPJRE", "motion/evaluate/metrics.py", "wrapped.abs().mean((-3, -2, -1))", "wrapped.norm(dim=-1).mean((-2, -1))",
              "motion/evaluate/test_metrics.py"),
-    Mutation("jitter", "motion/evaluate/metrics.py", "RATE**3 / 100 * positions.diff(n=3", "RATE**3 / 100 * positions.diff(n=2",
+    Mutation("jitter", "motion/kinematics.py", "positions.diff(n=3", "positions.diff(n=2",
              "motion/evaluate/test_metrics.py"),
     Mutation("foot skating", "motion/evaluate/metrics.py", "list(FEET), :2].diff", "list(FEET), :].diff", "motion/evaluate/test_metrics.py"),
     Mutation("silhouette's gradient", "render/silhouette.py", "(along - along.detach()) * outward)",

@@ -5,7 +5,7 @@ from crowd import joint
 from avatarlab.core.errors import InputError
 from avatarlab.photo.observation import Observation
 from avatarlab.render import rasterize
-from avatarlab.synthetic import conditions, delivered, photographs
+from avatarlab.synthetic import conditions, delivered
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_photo_in_which_nobody_is_found_leaves_a_gap(open_body, crowd, monkeyp
     def nobody(photo, view):
         raise InputError("no person was found")
 
-    monkeypatch.setattr(photographs, "observe", nobody)
+    monkeypatch.setattr(conditions, "observe", nobody)
     assert delivered(crowd.all[0], "c", open_body) == (None, None)
 
 

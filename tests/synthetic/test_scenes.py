@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from avatarlab.render import Camera
-from avatarlab.synthetic import photographs, scenes
+from avatarlab.synthetic import conditions, scenes
 
 FLOOR, BEHIND = -1.0, 1.5
 
@@ -54,7 +54,7 @@ def test_places_differ_and_come_back_with_their_seed(camera):
 
 def test_development_keeps_the_picture_and_roughens_it():
     grey = np.full((120, 90, 3), 128, np.uint8)
-    stored = [photographs.developed(grey, np.random.default_rng(seed)) for seed in range(8)]
+    stored = [conditions.developed(grey, np.random.default_rng(seed)) for seed in range(8)]
     assert all(s.shape == grey.shape and s.dtype == np.uint8 for s in stored)
     assert np.mean([s.std() for s in stored]) > 0.5
     assert all(0.7 * 128 < s.mean() < 1.3 * 128 for s in stored)

@@ -12,13 +12,12 @@ import roma
 import torch
 from torch import Tensor
 
+from avatarlab.motion.kinematics import CONTACT_HEIGHT_M, CONTACT_SPEED_M_S, FEET, stands
 from avatarlab.motion.predictor import Motion
-from avatarlab.motion.skeleton import JOINT, Skeleton
+from avatarlab.motion.skeleton import Skeleton
 from avatarlab.motion.trackers import RATE
 from avatarlab.motion.two_bone_ik import LEGS, legs, reach
 
-FEET = tuple(JOINT[f"{side}_{part}"] for part in ("ankle", "foot") for side in ("left", "right"))
-"""The joints that may stand, in the order of contact probabilities: both ankles, then both toes."""
 _POINTS = [*FEET, *LEGS.root]
 
 
@@ -34,9 +33,9 @@ class ContactSettings:
 
     on: float = 0.6
     off: float = 0.4
-    slow_m_s: float = 0.2
+    slow_m_s: float = CONTACT_SPEED_M_S
     fast_m_s: float = 0.5
-    low_m: tuple[float, float] = (0.15, 0.10)
+    low_m: tuple[float, float] = CONTACT_HEIGHT_M[::2]
     fade_s: float = 0.2
     yield_s: float = 0.8
     apart_m: float = 0.15
@@ -92,7 +91,8 @@ class FootContacts:
         if contact is not None:
             return contact > torch.where(self.standing, manner.off, manner.on)
         speed = (points - self.said[:4]).norm(dim=-1) * RATE
-        return (speed < torch.where(self.standing, manner.fast_m_s, manner.slow_m_s)) & (points[:, 2] < self._low)
+        fastest = torch.where(self.standing, manner.fast_m_s, manner.slow_m_s)
+        return stands(speed, fastest, points[:, 2], self._low)
 
     def _turned(self, rotations: Tensor, sole: Tensor) -> tuple[Tensor, Tensor]:
         """The feet's rotations (2, 3, 3), kept where heel and toe stand, and what becomes of heel to toe (2, 3)."""

@@ -1,28 +1,33 @@
 """A participant as a photo would show it: ``delivered`` gives Observations in three tracks of growing trouble.
 
 Track a: the exact mask of the naked body. Track b: what everyday photos give (clothes, hair, shoes, arms over the
-side view, rough edges, holes). Track c: a shaded picture before a real-looking background, run through ``photo``.
+side view, rough edges, holes). Track c: a shaded picture before a real-looking background, run through ``photo``;
+clothes, hair and shoes have the volume they have in track b, shirts some air on top, and are coloured by vertex.
 The keypoints of a and b lie where MediaPipe puts them on that body, plus its noise; camera and yaw are guessed.
 """
 
 import zlib
+from dataclasses import replace
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from torch import Tensor
 
 from avatarlab.body import Body
 from avatarlab.core.errors import InputError
-from avatarlab.photo import body_parts, findings, views
+from avatarlab.photo import Photo, body_parts, findings, observe, views
 from avatarlab.photo.keypoints import Keypoints
 from avatarlab.photo.observation import Hands, Observation
 from avatarlab.photo.observing import ASSUMED_FOV_DEG
-from avatarlab.render import Camera
+from avatarlab.render import Camera, as_uint8, shade
 from avatarlab.render.raster import visible_faces
 from avatarlab.render.screen import NEAR, to_screen
 from avatarlab.synthetic import mask_noise
-from avatarlab.synthetic.clothing import Clothes, clothes, wardrobe
+from avatarlab.synthetic.clothing import Clothes, air_m, clothes, wardrobe
 from avatarlab.synthetic.participant import Participant, Sighting
+from avatarlab.synthetic.rendered import colours
+from avatarlab.synthetic.scenes import floor_points, scene
 
 TRACKS = {"a": "studio", "b": "everyday", "c": "photo"}
 """Track -> what its observations say of how the outline came about."""
@@ -41,6 +46,13 @@ YAW_SD_DEG = 5.0
 EXIF_SHARE, EXIF_SD = 0.5, 0.02
 """Half the photos carry a focal length, 2 % off; for the others a phone's is assumed."""
 LIMB_ENDS = (13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 25, 26, 27, 28, 29, 30, 31, 32)
+
+FEET = ("LBigToe", "RBigToe", "LEFT_HEEL", "RIGHT_HEEL")
+NOISE_SD = (1.0, 5.0)
+QUALITY = (65, 92)
+EXPOSURE = (0.75, 1.25)
+BLUR_PX = 0.8
+"""Range of sensor noise (of 255), of JPEG quality, of exposure, and the largest blur."""
 
 
 def chance_of(participant: Participant, *what: str) -> np.random.Generator:
@@ -61,8 +73,6 @@ def delivered(
     if unknown:
         raise InputError(f"views: got {', '.join(unknown)}, expected front and side.")
     if track == "c":
-        from avatarlab.synthetic.photographs import photographed
-
         return tuple(photographed(participant, view, body) for view in views)
     worn = worn_by(participant) if track == "b" else None
     return tuple(_masked(participant, view, track, body, worn) for view in views)
@@ -161,3 +171,46 @@ def focal(camera: Camera, chance: np.random.Generator) -> tuple[float, str]:
         return float(camera.K[1, 1]) * (1 + EXIF_SD * chance.standard_normal()), "exif"
     longer = max(camera.width, camera.height)
     return longer / 2 / float(np.tan(np.radians(ASSUMED_FOV_DEG / 2))), "assumed"
+
+
+def photographed(participant: Participant, view: str, body: Body) -> Observation | None:
+    """Return what ``photo.observe`` finds in the participant's picture, or None where it finds nobody."""
+    try:
+        return observe(photograph(participant, view, body), view=view)
+    except InputError:
+        return None
+
+
+def photograph(participant: Participant, view: str, body: Body) -> Photo:
+    """Return the participant's picture; half of them know their focal length."""
+    shot, chance = sighting(participant, "c", view), chance_of(participant, "c", view)
+    surface = wardrobe(body).dressed(shot.vertices, worn_in_picture(participant))
+    toes = floor_points(surface, [body.landmarks[name] for name in FEET])
+    background = scene(shot.camera, toes, chance)
+    picture = shade(surface, body.faces, shot.camera, colors=painted(participant, body), background=background)
+    focal_px, source = focal(shot.camera, chance)
+    rgb = developed(as_uint8(picture), chance)
+    return Photo(rgb, focal_px if source == "exif" else None, f"{participant.id}_c_{view}")
+
+
+def painted(participant: Participant, body: Body) -> Tensor:
+    """Return skin colours (V, 3) sRGB: the participant's own skin, hair, shirt, and trousers that reach the waist."""
+    look = colours(body, chance_of(participant, "look"))[: body.skin_count]
+    look[wardrobe(body).trousers > 0.5] = look[body.landmarks["LEFT_THIGH"]].clone()
+    return look
+
+
+def worn_in_picture(participant: Participant) -> Clothes:
+    """Return what the participant wears in track b, and air under the shirt."""
+    return replace(worn_by(participant), air_m=air_m(chance_of(participant, "air")))
+
+
+def developed(rgb: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Return uint8 (H, W, 3) as a phone's camera would store it: exposure, blur, noise, JPEG."""
+    picture = rgb.astype(np.float32) * np.float32(chance.uniform(*EXPOSURE))
+    picture = cv2.GaussianBlur(picture, (0, 0), float(chance.uniform(0.2, BLUR_PX)))
+    picture += chance.normal(0, chance.uniform(*NOISE_SD), rgb.shape)
+    bytes_ = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(*QUALITY))]
+    stored = cv2.imencode(".jpg", bytes_[..., ::-1], options)[1]
+    return np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1])

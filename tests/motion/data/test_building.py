@@ -11,7 +11,7 @@ from avatarlab import DATA
 from avatarlab.core.errors import InputError
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.data.building import build, licence_of, made
-from avatarlab.motion.data.procedural import Performer, Stage, walk
+from avatarlab.motion.data.procedural import Performer, Choreography, walk
 from avatarlab.motion.data.recordings import damaged, skeleton_of, subject_of, takes_in, unpack, unpacked
 from avatarlab.motion.skeleton import Skeleton
 
@@ -107,7 +107,7 @@ def test_the_archives_are_the_ones_that_were_checked():
 def folder(tmp_path_factory, open_body):
     """Four AMASS files of two subjects at 120 Hz, one of them twice, one NaN, one too short, one pickle, one AMC without ASF, nonsense."""
     base = tmp_path_factory.mktemp("recordings")
-    stage = Stage(Skeleton.of(open_body), 0.027)
+    stage = Choreography(Skeleton.of(open_body), 0.027)
     for k in range(4):
         motion = walk(stage, Performer.drawn(k, 7), 2.5 if k else 0.8).motion(stage.skeleton)
         clip = Clip.of(motion).resampled(120.0)
@@ -150,7 +150,7 @@ def test_what_was_left_out_is_said_with_its_reason(built):
 
 def test_the_walk_comes_out_as_it_was_and_stands_on_the_floor(built, open_body):
     library, _ = built
-    stage = Stage(Skeleton.of(open_body), 0.027)
+    stage = Choreography(Skeleton.of(open_body), 0.027)
     true = walk(stage, Performer.drawn(1, 7), 2.5).motion(stage.skeleton)
     frames = library.frames(library.clips.index("walks/s1/walk1"))
     clip = Clip.of(true)

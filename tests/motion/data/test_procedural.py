@@ -13,7 +13,7 @@ from avatarlab.motion.data.procedural import (
     PEOPLE,
     STANCE,
     Performer,
-    Stage,
+    Choreography,
     clips,
     smooth,
     stand,
@@ -23,7 +23,7 @@ from avatarlab.motion.data.procedural import (
 from avatarlab.motion.rotations import heading
 from avatarlab.motion.skeleton import JOINT, Skeleton
 
-STAGE = Stage(Skeleton(torch.tensor(REST).float()), 0.03)
+STAGE = Choreography(Skeleton(torch.tensor(REST).float()), 0.03)
 FEET = [JOINT["left_foot"], JOINT["right_foot"]]
 WHO = Performer.drawn(3, 7)
 

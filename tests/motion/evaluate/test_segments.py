@@ -228,3 +228,12 @@ def test_the_table_has_every_model_and_the_csv_every_row(rows, tmp_path):
 def test_score_asks_only_for_its_segments(at, known):
     test = known.split("random")[1]
     assert [r["segment"] for r in score(at, SegmentJob("random", "mean", tuple(test[:1])))] == test[:1]
+
+
+def test_checks_of_training_take_the_first_of_each_run():
+    assert [evenly(range(9), n, ends=False) for n in (0, 3, 2, 99)] == [
+        list(range(9)),
+        [0, 3, 6],
+        [0, 4],
+        list(range(9)),
+    ]

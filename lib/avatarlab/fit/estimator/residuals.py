@@ -38,6 +38,12 @@ class NormalEquations:
         end = self.shapes + (view + 1) * PER_VIEW
         return slice(end - POSE, end)
 
+    def add_gradient(self, view: int, loss: float, gradient: Tensor) -> None:
+        """A loss with its gradient (shapes + PER_VIEW,) over the columns of ``spans(view)``, without curvature."""
+        for span, part in zip(self.spans(view), gradient.split([self.shapes, PER_VIEW]), strict=True):
+            self.g[span] += part
+        self.energy += loss
+
     def add(self, residual: Tensor, slopes: Tensor, weight: Tensor, spans: tuple[slice, ...]) -> None:
         """residual (N,) in standard deviations, slopes (N, C), weight (N,); the spans together are C columns."""
         weighted = slopes * weight[:, None]

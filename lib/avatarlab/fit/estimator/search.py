@@ -138,9 +138,8 @@ class Search:
         found = contours.pairs(self.draw, shown.drawn[number], aim)
         if found is None:
             return contours.NO_OUTLINE_M
-        image = project_points(
-            vertex_moves(shown.postures[number], view, found.vertices), view, aim.size, normal.shapes + 6
-        )
+        moves = vertex_moves(shown.postures[number], view, found.vertices)
+        image = project_points(moves, view, aim.size, normal.shapes + 6)
         residuals.lines(normal, number, image, found.lines, self.sigma_m[number], reach_m)
         return contours.misfit(self.draw, found, float(image.scale.median()))[1]
 
@@ -237,9 +236,8 @@ class Search:
         """The view with the shift that brings the keypoints' middle and spread to the photo's."""
         posed = self.few.at(betas, view.pose)
         points = (self.points(posed.joints, posed.vertices) - posed.joints[0]) @ view.rotation.T
-        shift = shift_onto_keypoints(
-            points.double(), aim.keypoints, aim.seen, float(view.log_focal.exp()), aim.size
-        )
+        focal_px = float(view.log_focal.exp())
+        shift = shift_onto_keypoints(points.double(), aim.keypoints, aim.seen, focal_px, aim.size)
         return ViewState(view.rotation, shift.float(), view.log_focal, view.pose)
 
     def shaped(self, state: State, starts: list[Tensor], steps: int = SHAPE_STEPS) -> State:
@@ -325,11 +323,6 @@ class Search:
         """Energy and slope of keypoints, priors and coverage; its curvature lacks the coverage's."""
         normal = self.system(state, postures=postures)
         for number, (view, aim) in enumerate(zip(state.views, self.targets, strict=True)):
-            loss, slope = silhouettes.gradient(
-                self.body.faces, postures[number], view, aim, trust[number], self.sigma_m[number]
-            )
-            shape, mine = normal.spans(number)
-            normal.g[shape] += slope[shape]
-            normal.g[mine] += slope[normal.shapes :]
-            normal.energy += loss
+            parts = postures[number], view, aim, trust[number], self.sigma_m[number]
+            normal.add_gradient(number, *silhouettes.gradient(self.body.faces, *parts))
         return normal

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatarlab.body import Body, poses
+from avatarlab.body import poses
 from avatarlab.core.errors import InputError
 from avatarlab.fit.estimator.state import POSED, ViewState
 from avatarlab.fit.estimator.target import target
@@ -21,7 +21,6 @@ from avatarlab.photo import Observation, Photo, observe
 
 log = logging.getLogger(__name__)
 
-KINDS = ("none", "nlf", "pixie")
 DEPTHS_M = (0.3, 60.0)
 """Where a person who is photographed may stand; millimetres taken for metres lie far beyond."""
 
@@ -34,16 +33,6 @@ class ExternalRegressor(Protocol):
 
         The guess' view is in the pixels of ``target(observation)``; InputError where there is nobody at all.
         """
-
-
-def load(kind: str, body: Body, folder=None) -> ExternalRegressor | None:
-    """The regressor called ``nlf`` or ``pixie`` with its files in models/licensed (or ``folder``); None for ``none``."""
-    from avatarlab.fit.external import nlf, pixie
-
-    if kind not in KINDS:
-        raise InputError(f"regressor: got {kind!r}, expected one of {', '.join(KINDS)}.")
-    made = {"nlf": nlf.Nlf.load, "pixie": pixie.Pixie.load}
-    return made[kind](body, *([folder] if folder else [])) if kind in made else None
 
 
 def looked(

@@ -37,7 +37,7 @@ KEYS = ("pose", "joints3d", "joints2d", "trans")
 
 
 class Nlf:
-    """An outside regressor, see ``interface.Regressor``; ``model`` has the methods of the TorchScript file."""
+    """An outside regressor, see ``interface.ExternalRegressor``; ``model`` has the methods of the TorchScript file."""
 
     def __init__(self, model, body: Body, device: str = "cpu"):
         self.model, self.device = model, device

@@ -38,7 +38,7 @@ MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
 
 
 class Pixie:
-    """An outside regressor, see ``interface.Regressor``; ``model`` has PIXIE's ``encode``.
+    """An outside regressor, see ``interface.ExternalRegressor``; ``model`` has PIXIE's ``encode``.
 
     Its shape is not used: its 200 numbers belong to the SMPL-X of 2020, and no vertex of another body matches.
     """

@@ -6,12 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from avatarlab.motion.foot_contacts import FEET
+from avatarlab.motion.kinematics import FEET, LEARNED_CONTACT_SPEED_M_S, stands
 from avatarlab.motion.skeleton import COUNT, HEAD, PARENT, Skeleton
 from avatarlab.motion.trackers import RATE
-
-STANDING = 0.25
-"""A foot's joint slower than this (m/s) is in contact."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,9 @@ def terms(
     found["spin"] = norm(spin(pred) - spin(true)).mean()
     feet = list(FEET)
     motion = aims[:, :, feet].diff(dim=1) + moved[:, 1:, None]
-    stands = (norm(motion) * RATE < STANDING).to(contact)
-    found["contact"] = binary_cross_entropy_with_logits(contact[:, 1:], stands)
+    standing = stands(norm(motion) * RATE, LEARNED_CONTACT_SPEED_M_S).to(contact)
+    found["contact"] = binary_cross_entropy_with_logits(contact[:, 1:], standing)
     slips = norm(positions[:, :, feet].diff(dim=1) + moved[:, 1:, None]) * RATE
-    found["skate"] = (slips * stands).mean()
+    found["skate"] = (slips * standing).mean()
     total = sum(getattr(term_weights, f.name) * found[f.name] for f in fields(term_weights))
     return {"total": total, **found}

@@ -20,7 +20,7 @@ State = list[tuple[Tensor, Tensor]]
 
 class CausalOutput(NamedTuple):
     """B sequences of T frames: 22 x 6 numbers (B, T, 22, 6), rotations seen from the head's heading; logits (B, T, 4)
-    of `loss.FEET` standing; the memory after the last frame."""
+    of `kinematics.FEET` standing; the memory after the last frame."""
 
     rotations: Tensor
     contact: Tensor

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.spatial.transform import Rotation
 
 from avatarlab.body import Body
@@ -25,6 +26,7 @@ from avatarlab.motion.data.cleaning import (
 from avatarlab.motion.data.library import HELD_OUT, RESTS_ON, Library
 from avatarlab.motion.data.reading import read_take
 from avatarlab.motion.data.recordings import Take, takes_in, unpacked
+from avatarlab.motion.kinematics import jerk
 from avatarlab.motion.skeleton import COUNT, JOINT, Skeleton
 from avatarlab.motion.trackers import RATE
 
@@ -91,11 +93,6 @@ def ground(body_file: str | Path | None, cutoff: float | None) -> Ground:
     return Ground(skeleton, float(skeleton.rest[JOINT["left_foot"], 1]) - sole, cutoff)
 
 
-def jitter(positions: np.ndarray) -> float:
-    """Positions (T, 22, 3) m at 60 Hz -> mean size of their third difference, m/s^3."""
-    return float(np.linalg.norm(np.diff(positions, 3, axis=0), axis=-1).mean() * RATE**3)
-
-
 def clean_take(on: Ground, take: Take) -> Cleaned:
     """Read one take, retarget, cut, filter, set on the floor; what cannot be used raises InputError with the reason."""
     motion, rate = read_take(take, on.skeleton)
@@ -113,8 +110,10 @@ def clean_take(on: Ground, take: Take) -> Cleaned:
         tuple(_arrays(piece, height) for piece in pieces),
         len(motion.trans) / rate,
         height,
-        jitter(on.skeleton.fk(*raw)[1].numpy()),
-        float(np.average([jitter(p) for p in positions], weights=[len(p) for p in positions])),
+        float(jerk(on.skeleton.fk(*raw)[1])),
+        float(
+            np.average([float(jerk(torch.from_numpy(p))) for p in positions], weights=[len(p) for p in positions])
+        ),
         wrist_speeds(np.concatenate(positions)),
     )
 
@@ -209,10 +208,10 @@ def made(body_file: str | Path | None = None, seed: int = 7) -> tuple[Library, R
     """A Library of made-up people (see procedural.py), for where there are no recordings."""
     on, report = ground(body_file, None), Report()
     found = []
-    for name, subject, source, motion in procedural.clips(procedural.Stage(on.skeleton, on.ball), seed):
+    for name, subject, source, motion in procedural.clips(procedural.Choreography(on.skeleton, on.ball), seed):
         take, positions = Take(name, subject, source, Path(name)), on.skeleton.fk(*motion)[1].numpy()
         piece = _arrays(Piece(motion, 0.0), 0.0)
-        shake = jitter(positions)
+        shake = float(jerk(torch.from_numpy(positions)))
         done = Cleaned(
             (piece,),
             len(positions) / RATE,

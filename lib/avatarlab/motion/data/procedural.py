@@ -48,7 +48,7 @@ class Performer:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Choreography:
     """Where made-up people act: the skeleton they have, how high the ball of the foot is over the sole (m)."""
 
     skeleton: Skeleton
@@ -101,7 +101,9 @@ def along(length: float, bow: float) -> Callable:
     return path
 
 
-def walk(on: Stage, who: Performer, seconds: float, bow: float = 0.0, length: float | None = None) -> Puppet:
+def walk(
+    on: Choreography, who: Performer, seconds: float, bow: float = 0.0, length: float | None = None
+) -> Puppet:
     """Somebody walks on a bow of ``bow`` rad a stride (0: straight); ``length`` m of a stride, 0 to turn on the spot."""
     length = who.stride if length is None else length
     phase = who.tempo * np.arange(round(seconds * RATE)) / RATE
@@ -121,7 +123,7 @@ def walk(on: Stage, who: Performer, seconds: float, bow: float = 0.0, length: fl
     return puppet
 
 
-def footsteps(on: Stage, who: Performer, phase: np.ndarray, path: Callable, side: str):
+def footsteps(on: Choreography, who: Performer, phase: np.ndarray, path: Callable, side: str):
     """Ball (T, 3) m, and yaw and pitch (T, 2) rad, of one foot: it stands still for STANCE of a stride, then steps."""
     own = phase + (0.0 if side == "left" else 0.5)
     whole = np.floor(own)
@@ -144,7 +146,7 @@ def _planted(who: Performer, path: Callable, phase: np.ndarray, side: str) -> tu
     return place + outward + forward, heading
 
 
-def stand(on: Stage, who: Performer, times: np.ndarray) -> Puppet:
+def stand(on: Choreography, who: Performer, times: np.ndarray) -> Puppet:
     """Somebody stands on both feet with hanging arms."""
     count = len(times)
     balls = np.array([[SIGN[side] * (who.width + 0.03), -0.12, on.ball] for side in SIDES])
@@ -157,7 +159,7 @@ def stand(on: Stage, who: Performer, times: np.ndarray) -> Puppet:
     return puppet
 
 
-def squat(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def squat(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """Down on the soles and up again, arms forward."""
     t, done = there_and_back(4.0, who.pace)
     puppet, deep = stand(on, who, t), rng.uniform(0.25, 0.42)
@@ -169,7 +171,7 @@ def squat(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def reach(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def reach(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """One hand goes up or forward to something and comes back."""
     t, done = there_and_back(3.5, who.pace)
     puppet, side, high = stand(on, who, t), SIDES[rng.integers(2)], rng.uniform(1.2, 2.7)
@@ -179,7 +181,7 @@ def reach(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     )
 
 
-def wave(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def wave(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """A hand above the shoulder waves."""
     t, done = there_and_back(4.0, who.pace)
     puppet, side, hertz = stand(on, who, t), SIDES[rng.integers(2)], rng.uniform(1.2, 2.2)
@@ -187,7 +189,7 @@ def wave(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     return puppet.turn(f"{side}_shoulder", x=-1.1 * done).turn("head", y=SIGN[side] * 0.25 * done)
 
 
-def sit(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def sit(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """Onto a chair and up again; the hands rest on the thighs."""
     t, done = there_and_back(6.0, who.pace)
     puppet, low, back = stand(on, who, t), rng.uniform(0.42, 0.5), rng.uniform(0.3, 0.38)
@@ -200,7 +202,7 @@ def sit(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def pick(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def pick(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """Something is taken from the floor."""
     t, done = there_and_back(4.0, who.pace)
     puppet, side = stand(on, who, t), SIDES[rng.integers(2)]
@@ -212,7 +214,7 @@ def pick(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
     return puppet
 
 
-def look(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
+def look(on: Choreography, who: Performer, rng: np.random.Generator) -> Puppet:
     """Looks left, right, up and down, shifting weight."""
     t = np.arange(round(5.0 / who.pace * RATE)) / RATE
     u, phase = 2 * np.pi * t / t[-1], rng.uniform(0, 1)
@@ -227,7 +229,7 @@ def look(on: Stage, who: Performer, rng: np.random.Generator) -> Puppet:
 DEEDS = {"squat": squat, "reach": reach, "wave": wave, "sit": sit, "pick": pick, "look": look}
 
 
-def cycle(on: Stage, who: Performer, seconds: float, walked: WalkCycle) -> Puppet:
+def cycle(on: Choreography, who: Performer, seconds: float, walked: WalkCycle) -> Puppet:
     """The walk cycle of Anny's wheel at somebody's tempo, with their width, lean and arms."""
     phase = who.tempo * np.arange(round(seconds * RATE)) / RATE
     leg, turns = leg_length(on.skeleton), walked.rotations(phase)
@@ -243,7 +245,7 @@ def cycle(on: Stage, who: Performer, seconds: float, walked: WalkCycle) -> Puppe
     return puppet
 
 
-def _cycled(on: Stage, who: Performer, ankle: np.ndarray, pitch: np.ndarray, side: str) -> np.ndarray:
+def _cycled(on: Choreography, who: Performer, ankle: np.ndarray, pitch: np.ndarray, side: str) -> np.ndarray:
     """Balls (T, 3) m of a foot whose ankle is moved (T, 3) m left, forward, up and whose toes are pitched down (T,)."""
     _, up, forward = on.skeleton.offsets[JOINT[f"{side}_foot"]].tolist()
     cos, sin = np.cos(pitch), np.sin(pitch)
@@ -259,7 +261,7 @@ def leg_length(skeleton: Skeleton) -> float:
     return float((rest[JOINT["left_hip"]] - rest[JOINT["left_ankle"]]).norm())
 
 
-def clips(on: Stage, seed: int) -> list[tuple[str, str, str, Motion]]:
+def clips(on: Choreography, seed: int) -> list[tuple[str, str, str, Motion]]:
     """(clip, subject, source, motion at 60 Hz) of everything that everybody made up does, about four minutes."""
     walked, found = WalkCycle.load(), []
     for number in range(1, PEOPLE + 1):

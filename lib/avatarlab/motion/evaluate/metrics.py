@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from avatarlab.core.shapes import expect
+from avatarlab.motion.kinematics import CONTACT_HEIGHT_M, CONTACT_SPEED_M_S, FEET, jerk, stands
 from avatarlab.motion.predictor import Motion
 from avatarlab.motion.skeleton import JOINT, LEFT_WRIST, LOWER, RIGHT_WRIST, UPPER, Skeleton
 from avatarlab.motion.trackers import RATE
@@ -37,11 +38,6 @@ OF_TRUTH = ("jitter_100m_s3", "foot_skate_cm_s", "floor_penetration_cm")
 """Figures that the true motion has too; a row gives its own beside, under the key with ``truth_`` before it."""
 HANDS = (LEFT_WRIST, RIGHT_WRIST)
 SHOULDERS, ELBOWS = ((JOINT[f"left_{part}"], JOINT[f"right_{part}"]) for part in ("shoulder", "elbow"))
-FEET = tuple(JOINT[f"{side}_{part}"] for part in ("ankle", "foot") for side in ("left", "right"))
-CONTACT_SPEED_M_S = 0.2
-"""A foot's joint that is faster than this stands on nothing. Chosen by us; papers differ."""
-CONTACT_HEIGHT_M = (0.15, 0.15, 0.10, 0.10)
-"""Nor does one of FEET (ankles, then toes) higher above z = 0 than this."""
 SHORTEST = 5
 """Frames that a clip needs at least: jitter takes three differences of what is left without frame 0."""
 
@@ -98,7 +94,7 @@ def hand_reachable(skeleton: Skeleton, true: Tensor, pred: Tensor) -> Tensor:
 
 def jitter(positions: Tensor) -> Tensor:
     """Positions (..., T, J, 3) m -> mean size (...) of the third derivative, hundreds of m/s^3 as papers print it."""
-    return RATE**3 / 100 * positions.diff(n=3, dim=-3).norm(dim=-1).mean((-2, -1))
+    return jerk(positions, (-2, -1)) / 100
 
 
 def contact(positions: Tensor) -> Tensor:
@@ -107,9 +103,9 @@ def contact(positions: Tensor) -> Tensor:
     It does where it moves slower than CONTACT_SPEED_M_S and is lower than CONTACT_HEIGHT_M in both frames.
     """
     feet = positions[..., list(FEET), :]
-    low = feet[..., 2] < feet.new_tensor(CONTACT_HEIGHT_M)
-    slow = RATE * feet.diff(dim=-3).norm(dim=-1) < CONTACT_SPEED_M_S
-    return slow & low[..., 1:, :] & low[..., :-1, :]
+    height, highest = feet[..., 2], feet.new_tensor(CONTACT_HEIGHT_M)
+    slow = stands(RATE * feet.diff(dim=-3).norm(dim=-1), CONTACT_SPEED_M_S, height[..., 1:, :], highest)
+    return slow & (height[..., :-1, :] < highest)
 
 
 def foot_skate(positions: Tensor, standing: Tensor) -> Tensor:

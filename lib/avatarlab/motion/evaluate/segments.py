@@ -98,11 +98,17 @@ def chosen(library: Library, split: str, clips: int | None = None) -> list[int]:
     return evenly(library.split(split)[1], clips)
 
 
-def evenly(items: Sequence[int], count: int | None) -> list[int]:
-    """At most ``count`` of some items, the first and the last among them; all if None."""
-    if count is None or count >= len(items):
+def evenly(items: Sequence[int], count: int | None, ends: bool = True) -> list[int]:
+    """At most ``count`` of some items, evenly over all; all if None or 0.
+
+    With ``ends`` the first and the last are among them; without, each is the first of one of ``count`` runs, as the
+    training stages' checks have it.
+    """
+    if not count or count >= len(items):
         return list(items)
-    return [items[k] for k in np.linspace(0, len(items) - 1, count).round().astype(int)]
+    if ends:
+        return [items[k] for k in np.linspace(0, len(items) - 1, count).round().astype(int)]
+    return [items[k * len(items) // count] for k in range(count)]
 
 
 def portions(library: Library, segments: Sequence[int], frames: int = JOB_FRAMES) -> list[tuple[int, ...]]:

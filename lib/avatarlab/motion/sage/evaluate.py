@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 
-import roma
 import torch
 from torch import Tensor
 
 from avatarlab.motion.data.library import Library
 from avatarlab.motion.data.windows import Windows
 from avatarlab.motion.evaluate.metrics import averaged, scores
-from avatarlab.motion.predictor import Motion
+from avatarlab.motion.evaluate.segments import Bench
 from avatarlab.motion.rotations import from_6d, to_6d
 from avatarlab.motion.sage.codebook import used_codes
 from avatarlab.motion.sage.losses import about_head
 from avatarlab.motion.sage.model import Codebooks, Sage
 from avatarlab.motion.sage.predict import SagePredictor
 from avatarlab.motion.sage.training_modules import PARTS, importance, latents, shown
-from avatarlab.motion.skeleton import COUNT, LOWER, UPPER, Skeleton
-from avatarlab.motion.trackers import Trackers
+from avatarlab.motion.skeleton import COUNT, LOWER, UPPER
 
 KEYS = (
     "mpjpe_cm",
@@ -31,20 +29,11 @@ KEYS = (
 )
 
 
-def motion_of(library: Library, segment: int) -> tuple[Motion, Trackers]:
-    """The true motion of a segment, and what perfect devices say of it."""
-    frames, skeleton = library.frames(segment), Skeleton(torch.as_tensor(library.rest).float())
-    rotations = roma.rotvec_to_rotmat(torch.as_tensor(library.poses[frames]).float())
-    trans = torch.as_tensor(library.trans[frames]).float()
-    return Motion(rotations, trans), Trackers.of(*skeleton.fk(rotations, trans))
-
-
 def scored(predictor: SagePredictor, library: Library, segments: Sequence[int]) -> dict[str, float]:
     """KEYS of the predictor on segments, clip by clip and then averaged."""
-    rows = []
+    rows, bench = [], Bench(library)
     for segment in segments:
-        truth, trackers = motion_of(library, segment)
-        pred = scores(predictor.skeleton, truth, predictor.predict(trackers))
+        pred = scores(predictor.skeleton, bench.truth(segment), predictor.predict(bench.trackers(segment)))
         rows.append({key: float(pred[key]) for key in KEYS})
     return averaged(rows, KEYS)
 
@@ -103,14 +92,8 @@ def latent_errors(model: Sage, codebooks: Codebooks, windows: Windows, count: in
     return found
 
 
-def some(segments: Sequence[int], count: int) -> list[int]:
-    """``count`` of the segments, evenly over all; 0 all."""
-    if not count or count >= len(segments):
-        return list(segments)
-    return [segments[k * len(segments) // count] for k in range(count)]
-
-
 def beside(predictor: SagePredictor, library: Library, segment: int) -> tuple[Tensor, Tensor]:
-    """True and said positions (T, 22, 3) m of a segment."""
-    truth, trackers = motion_of(library, segment)
-    return tuple(predictor.skeleton.fk(*motion)[1] for motion in (truth, predictor.predict(trackers)))
+    """True and predicted positions (T, 22, 3) m of a segment."""
+    bench = Bench(library)
+    motions = bench.truth(segment), predictor.predict(bench.trackers(segment))
+    return tuple(predictor.skeleton.fk(*motion)[1] for motion in motions)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avatarlab.motion.kinematics import jerk
 from avatarlab.motion.rotations import about_vertical, from_6d, to_6d
 from avatarlab.motion.sage.settings import SageSettings
 from avatarlab.motion.skeleton import COUNT, DEVICES, HEAD, LEFT_WRIST, RIGHT_WRIST, Skeleton
@@ -104,8 +105,8 @@ def stream_terms(
         "wrists": off[..., list(DEVICES), :].norm(dim=-1).mean(),
         "velocity": RATE * off.diff(dim=1).norm(dim=-1).mean(),
         "slow_velocity": RATE / 3 * (off[:, 3:] - off[:, :-3]).norm(dim=-1).mean(),
-        "jerk": RATE**3 * reached.diff(n=3, dim=1).norm(dim=-1).mean(),
-        "jerk_off": RATE**3 * off.diff(n=3, dim=1).norm(dim=-1).mean(),
+        "jerk": jerk(reached),
+        "jerk_off": jerk(off),
     }
 
 
