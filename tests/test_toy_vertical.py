@@ -1,7 +1,4 @@
-"""A whole vertical in one file: data, model, train, predict, evaluate, and a kind of job that a real child process makes.
-
-It touches nothing else, so whoever adds a vertical may read it first (docs/architecture.md).
-"""
+"""A vertical in one file: data, model, train, predict, evaluate, and a kind of job that a real child process makes."""
 
 import asyncio
 import json
@@ -27,7 +24,6 @@ LINE = (2.0, -1.0)
 
 # data: examples with known truth, drawn from a generator
 def examples(generator: torch.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """x (count, 1) and y = 2 x - 1 with a little noise."""
     x = torch.randn(count, 1, generator=generator)
     return x, LINE[0] * x + LINE[1] + 0.01 * torch.randn(count, 1, generator=generator)
 
@@ -52,7 +48,6 @@ def trained(folder: Path) -> Path:
 
 # predict: the public door
 def predict(path: Path, x: np.ndarray) -> np.ndarray:
-    """y of x (N,) by the weights at ``path``."""
     from avatarlab.learn import weights
 
     network = nn.Linear(1, 1)
@@ -98,7 +93,6 @@ TOY = JobKind("toy", ToyJob, "test_toy_vertical:load", ("think",), ("predictions
 
 
 def load(settings) -> Handler:
-    """Called in the child process, with the first toy job."""
     return Handler()
 
 
@@ -109,11 +103,7 @@ def idle(settings) -> Handlers:
 
 
 def test_it_learns_and_is_scored(tmp_path):
-    figures = scored(trained(tmp_path))
-    assert (
-        figures["error_mean_m"] < 0.05
-        and figures["error_low_m"] <= figures["error_mean_m"] <= figures["error_high_m"]
-    )
+    assert [row.met for row in scored(trained(tmp_path))] == [True]
 
 
 @pytest.mark.parametrize(("numbers", "state"), [([1.0, 3.0], "completed"), ([], "failed")])
@@ -147,7 +137,7 @@ def test_a_job_of_a_new_kind_goes_through_queue_and_child(tmp_path, monkeypatch,
         assert "expected at least one" in ticket.reason and data is None
         return
     manifest = Manifest.model_validate_json(data)
-    assert manifest.job == ticket.job and set(manifest.files) == {"predictions.json"}
+    assert manifest.job == ticket.job and list(manifest.files) == ["predictions.json"]
     assert json.loads(storage.read(result_key(id, "predictions.json"))) == [1.0, 5.0]
 
 
