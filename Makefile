@@ -14,7 +14,7 @@ SERVICE_TESTS ?= faults or not faults
 TORCH_INDEX ?=
 # The first interpreter that runs and is new enough.
 FIND_PYTHON := for p in python3.11 python3.12 python3; do \
-	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done
+	$$p -c 'import sys, venv; sys.exit(not (3, 11, 5) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done
 PYTHON ?= $(shell $(FIND_PYTHON))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -73,7 +73,7 @@ $(STAMP): $(BASE_STAMP)
 
 # pip 25 works out what to install in half the time of the one that Python 3.11 brings.
 $(BASE_STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found; install one or say make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11.5 or newer, or 3.12, found; install one or say make PYTHON=/path/to/python"; exit 1; }
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --no-compile "pip>=25"
 	$(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0

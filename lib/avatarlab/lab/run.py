@@ -9,7 +9,6 @@ reports/metrics/NN_measure.json and the times in reports/timings/NN_measure.json
 
 import argparse
 import errno
-import fcntl
 import json
 import shutil
 import sys
@@ -22,6 +21,7 @@ import avatarlab.lab.quick  # noqa: F401  before anything that loads jsonschema
 from avatarlab import ROOT
 from avatarlab.core.errors import InputError, nearest
 from avatarlab.core.files import publish, read_yaml, remove, write_json
+from avatarlab.core.lock import held
 from avatarlab.lab import metrics, notebook, params, report
 from avatarlab.lab.execute import Failure, Interrupted, execute
 
@@ -127,11 +127,8 @@ def _workplace(stage: str) -> Iterator[Path]:
     """Yield an empty .run/<stage>; afterwards keep nothing of it but failed.html. One run per stage at a time."""
     work = ROOT / ".run" / stage
     work.parent.mkdir(exist_ok=True)
-    with open(work.parent / f"{stage}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"stage `{stage}` is running already; wait for it or stop it.") from None
+    busy = f"stage `{stage}` is running already; wait for it or stop it."
+    with held(work.parent / f"{stage}.lock", busy):
         remove(work)
         work.mkdir()
         try:

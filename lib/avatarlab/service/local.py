@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import errno
-import fcntl
 import html
 import json
 import secrets
@@ -28,6 +27,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import write_json
+from avatarlab.core.lock import hold
 from avatarlab.service import logs
 from avatarlab.service.api import create
 from avatarlab.service.child import Children, Handler
@@ -155,19 +155,17 @@ def _alone(folder: Path):
     """Hold the folder: two processes would each take up the other's jobs."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - held open: the lock ends with it
+        lock = hold(folder / ".lock")
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be used as a folder ({error.strerror}); give --folder another."
         ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"{folder}: in use by another process of this service; end it, or give --folder."
-            ) from None
+    if lock is None:
+        raise InputError(f"{folder}: in use by another process of this service; end it, or give --folder.")
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

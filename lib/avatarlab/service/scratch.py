@@ -4,7 +4,6 @@ Whether an owner lives is told by a lock that the kernel lets go of when it dies
 containers that share a folder do not know each other's.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -12,6 +11,8 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from avatarlab.core.lock import hold
 
 PREFIX, NEW = "avatarlab-work-", "avatarlab-new-"
 OWNER = "owner"
@@ -23,8 +24,7 @@ class Scratch:
     def __init__(self, base: Path | None = None):
         self.base = Path(base or tempfile.gettempdir())
         made = Path(tempfile.mkdtemp(prefix=NEW, dir=self.base))
-        self._lock = open(made / OWNER, "w")  # noqa: SIM115 - held open: the lock ends with it
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = hold(made / OWNER)
         self.root = made.rename(made.with_name(made.name.replace(NEW, PREFIX)))
         self._end = weakref.finalize(self, _remove, self.root, self._lock)
 
@@ -51,10 +51,11 @@ def _removed(path: Path) -> bool:
     try:
         if path.lstat().st_uid != os.getuid() or path.is_symlink():
             return False
-        with open(path / OWNER) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _clear(path)
-            return True
+        lock = hold(path / OWNER) if (path / OWNER).is_file() else None
+        if lock is None:
+            return False
+        _remove(path, lock)
+        return True
     except OSError:  # its owner lives, or another sweep was faster
         return False
 
@@ -70,4 +71,4 @@ def _clear(root: Path) -> None:
 def _remove(root: Path, lock) -> None:
     with suppress(OSError):
         _clear(root)
-    lock.close()
+    lock.release()

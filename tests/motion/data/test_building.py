@@ -11,7 +11,7 @@ from avatarlab import DATA
 from avatarlab.core.errors import InputError
 from avatarlab.motion.clip import Clip
 from avatarlab.motion.data.building import build, licence_of, made
-from avatarlab.motion.data.procedural import Performer, Choreography, walk
+from avatarlab.motion.data.procedural import Choreography, Performer, walk
 from avatarlab.motion.data.recordings import damaged, skeleton_of, subject_of, takes_in, unpack, unpacked
 from avatarlab.motion.skeleton import Skeleton
 

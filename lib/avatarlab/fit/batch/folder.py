@@ -4,7 +4,6 @@ A person's results (person.npz, measurements.json, quality.json, overlay_<view>.
 <out>/<name> or not at all. done.json holds a key over photos, facts, settings, the body file and the learned weights.
 """
 
-import fcntl
 import hashlib
 import json
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from avatarlab.body import Body
 from avatarlab.core.errors import InputError
 from avatarlab.core.files import publish, remove, sha256, write_json
+from avatarlab.core.lock import held
 from avatarlab.core.parallel import Outcome, attempt, one_line, one_thread, outcomes
 from avatarlab.fit import external, results
 from avatarlab.fit.batch.cluster import over_cluster
@@ -191,11 +191,7 @@ def _alone_in(out: Path) -> Iterator[None]:
     if out.is_symlink():
         raise InputError(f"{out}: a link; results are written into a folder, give it with --out.")
     out.mkdir(parents=True, exist_ok=True)
-    with open(out / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{out}: another run is writing there; wait for it or stop it.") from None
+    with held(out / ".lock", f"{out}: another run is writing there; wait for it or stop it."):
         try:
             _sweep(out)
             yield
