@@ -93,6 +93,6 @@ AVATAR = JobKind(
     job=AvatarJob,
     load="avatarlab.service.pipeline:Pipeline.load",
     stages=("observe", "fit", "measure", "export"),
-    artifacts=("avatar.glb", "measurements.json"),
+    artifacts=("measurements.json",),  # the GLB of a placeholder has another name
     uploads={"front": PHOTO, "side": PHOTO},
 )

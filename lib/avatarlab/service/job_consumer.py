@@ -1,6 +1,6 @@
 """A place in a worker where one job at a time is worked on: BullMQ's Worker, kept alive and ended gently.
 
-Each desk is a BullMQ Worker of concurrency 1. With more in one, bullmq 3.4.4 stops renewing the locks of jobs still in
+Each consumer is a BullMQ Worker of concurrency 1. With more in one, bullmq 3.4.4 stops renewing the locks of jobs still in
 work as soon as an idle slot notices the end. Nor is its ``close`` called, which closes connections under a job taken in
 that moment: its loop is ended, and only then let go of Redis.
 """
@@ -74,7 +74,7 @@ class JobConsumer:
             try:
                 await self._worker.run()
             except Exception as error:
-                warn("desk.restarted", kind=type(error).__name__)
+                warn("consumer.restarted", kind=type(error).__name__)
             if not self._stopping:
                 await self._close()
                 await asyncio.sleep(AGAIN_S)
@@ -147,7 +147,7 @@ class JobConsumer:
 
     async def _close(self) -> None:
         if self._worker and not await let_go(self._worker, self._worker.opts["connection"]):
-            warn("desk.unclosed")
+            warn("consumer.unclosed")
 
 
 def _waits(job: bullmq.Job) -> int:

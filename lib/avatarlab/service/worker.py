@@ -72,7 +72,7 @@ class _WorkerParts:
         announce, forgotten = self._callbacks.announce, self._queue.forgotten
         self._processor = Processor(settings, self._storage, self._children, announce, forgotten)
         self._failures = Failures(self._queue.jobs, self._processor)
-        self._desks = [JobConsumer(settings, self._processor, self._failed) for _ in range(settings.children)]
+        self._consumers = [JobConsumer(settings, self._processor, self._failed) for _ in range(settings.children)]
         self._tasks: set[asyncio.Task] = set()
         self._there: dict[str, bool] = {}
 
@@ -89,13 +89,13 @@ class _WorkerParts:
         starts = asyncio.gather(self._begin(self._redis()), self._begin(self._models()))
         if await _unless(stop, starts):
             await self._callbacks.start()
-            for desk in self._desks:
-                desk.start()
+            for consumer in self._consumers:
+                consumer.start()
             self._begin(self._sweep())
             note("worker.ready", queue=settings.queue)
             await stop.wait()
-        note("worker.stops", busy=sum(desk.busy for desk in self._desks))
-        await asyncio.gather(*(desk.stop() for desk in self._desks))
+        note("worker.stops", busy=sum(consumer.busy for consumer in self._consumers))
+        await asyncio.gather(*(consumer.stop() for consumer in self._consumers))
 
     def _serve_health(self, host: str, port: int) -> None:
         try:
