@@ -106,10 +106,10 @@ class BullQueue:
     async def find(self, id: str) -> Ticket | None:
         """What is known of a job; None where the queue does not know it (any more)."""
         async with self._asked():
+            state = await self.jobs.getJobState(id)  # before the job: one that is failed by then has its reason
             found = await Job.fromId(self.jobs, id)
-            state = await self.jobs.getJobState(id) if found else "unknown"
         state = STATE_NAMES.get(state, state)
-        return ticket(found, state) if state in STATES else None
+        return ticket(found, state) if found and state in STATES else None
 
     async def counts(self) -> dict[str, int]:
         """Number of jobs in each of ``STATES``."""
