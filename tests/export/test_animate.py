@@ -81,7 +81,7 @@ def test_a_film_shows_all_clips_side_by_side(open_body, tmp_path):
     motion = Motion(torch.cat([upright(torch.eye(3))[None], torch.eye(3).expand(21, 3, 3)])[None].expand(7, -1, -1, -1),
                     torch.zeros(7, 3))  # fmt: skip
     clips = {name: Clip.of(motion) for name in ("said", "measured")}
-    shot = animate.Shot(width=64, height=96, supersample=1)
+    shot = animate.FilmShot(width=64, height=96, supersample=1)
     said = animate.write_all(tmp_path, open_body, Person({}, 1.7), clips, 10.0, shot)
     assert said["clip.mp4"]["width"] == 128 and said["clip.mp4"]["frames"] == 2
     assert said["animated.glb"]["frames"] == 7 and said["clip.bvh"]["frames"] == 7
