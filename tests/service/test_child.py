@@ -26,10 +26,10 @@ import asyncio, sys
 from pathlib import Path
 import obedient
 from avatarlab.service.child import Child
-from avatarlab.service.settings import Settings
+from avatarlab.service.settings import ServiceSettings
 
 async def main():
-    child = Child(obedient.load, Settings(_env_file=None))
+    child = Child(obedient.load, ServiceSettings(_env_file=None))
     await child.start()
     tell = lambda _: print(child.pid, flush=True)
     if sys.argv[1] == "busy":
