@@ -13,7 +13,7 @@ from torch import nn
 from avatarlab.core.errors import InputError
 from avatarlab.service.child import Children
 from avatarlab.service.jobs import CallbackURL, JobProgress, Key, Manifest, SubjectName, read_job, result_key
-from avatarlab.service.kinds import Handlers, Job, JobKind, kind_named, register
+from avatarlab.service.kinds import Handlers, Job, JobKind, kind_named
 from avatarlab.service.local_queue import LocalQueue
 from avatarlab.service.messages import Artifacts
 from avatarlab.service.settings import ServiceSettings
@@ -98,7 +98,6 @@ def load(settings) -> Handler:
 
 def idle(settings) -> Handlers:
     """Handlers whose default kind is not loaded: this test needs no body."""
-    register(settings.job_kinds)
     return Handlers(settings)
 
 

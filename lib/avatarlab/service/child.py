@@ -22,7 +22,7 @@ from pydantic import SecretStr, TypeAdapter
 from avatarlab.core.errors import InputError
 from avatarlab.core.parallel import THREADS
 from avatarlab.service.jobs import JobProgress
-from avatarlab.service.kinds import COMMON_STAGES, kind_of, register
+from avatarlab.service.kinds import register
 from avatarlab.service.messages import Artifacts, ChildDied, MemoryLimit, StartFailed, Task, TimeLimit
 from avatarlab.service.settings import ServiceSettings
 
@@ -196,7 +196,7 @@ class Child:
         while word := await life.said.get():
             match word:
                 case {"progress": {**far}}:
-                    report(_checked(JobProgress(**far), task))
+                    report(JobProgress(**far))
                 case {"made": {**made}}:
                     return _ARTIFACTS.validate_python(made)
                 case {"refused": str(reason)}:
@@ -224,13 +224,6 @@ class Child:
             self._life.kill()
         tasks = [task for task in (self._starting, *self._listening) if task and not task.done()]
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _checked(progress: JobProgress, task: Task) -> JobProgress:
-    """The progress; ValueError for a stage that the job's kind does not have: the child's word is not taken for it."""
-    if progress.stage not in (*COMMON_STAGES, *kind_of(task.job).stages):
-        raise ValueError(f"The child reports a stage {progress.stage!r} that its kind of job does not have.")
-    return progress
 
 
 def _place(load: Any) -> str:

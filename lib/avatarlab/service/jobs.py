@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from avatarlab.core.errors import InputError
-from avatarlab.service.kinds import DEFAULT, Job, JobKind, kind_in, kind_named
+from avatarlab.service.kinds import DEFAULT, Job, JobKind, kind_in, kind_named, stages
 
 AVATARS, PHOTOS = "avatars", "photos"
 """Results lie under avatars/<id>/, uploaded photos under photos/<id>/."""
@@ -115,15 +115,15 @@ AnyJob = Annotated[
 """A job of any kind as a field of messages, records and manifests."""
 
 
-def caller_of(data: Any) -> tuple[str, str | None]:
-    """Subject and callback of a job whose other fields may be wrong, each empty where it is wrong itself."""
+def caller_of(data: Any) -> tuple[JobKind, str, str | None]:
+    """Kind, subject and callback of a job whose other fields may be wrong; what is wrong itself is the default or empty."""
     asked = data if isinstance(data, Mapping) else {}
     try:
         kind, _ = kind_in(asked)
     except InputError:
         kind = kind_named(DEFAULT)
     subject, url = (_field(kind, name, asked.get(name)) for name in ("subject", "callback_url"))
-    return subject or "", url
+    return kind, subject or "", url
 
 
 def _field(kind: JobKind, name: str, value: Any) -> Any:
@@ -152,10 +152,18 @@ def _fault(one) -> tuple[str, str]:
     return field, f"{words[:1].lower()}{words[1:].rstrip('.')} (got {repr(one['input'])[:MAX_SHOWN]})"
 
 
+def _known_stage(stage: str) -> str:
+    if stage not in stages():
+        raise ValueError("expected a stage of a known kind of job")
+    return stage
+
+
 class JobProgress(BaseModel):
     """How far a job is: what is being done, and percent of the whole."""
 
-    stage: str = Field(max_length=40, description="one of its kind's stages, or download, load, upload")
+    stage: Annotated[str, AfterValidator(_known_stage)] = Field(
+        json_schema_extra=lambda one: one.update(enum=stages())
+    )
     percent: int = Field(ge=0, le=100)
 
 

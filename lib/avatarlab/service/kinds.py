@@ -5,9 +5,10 @@
 """
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +18,10 @@ from avatarlab.core.errors import InputError
 DEFAULT = "avatar"
 """The kind of a job that names none."""
 BUILT_IN = ("avatarlab.service.avatar:AVATAR",)
-COMMON_STAGES = ("download", "load", "upload")
-"""Stages of every job, around those of its kind."""
+FIRST_STAGES, LAST_STAGE = ("download", "load"), "upload"
+"""Stages of every job, before and after those of its kind."""
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""What a kind may be called: events and jobs in the queue carry its name."""
 
 
 class Job(BaseModel):
@@ -50,7 +53,7 @@ class JobKind:
     """One kind of job.
 
     ``load``: ``module:name`` of ``load(settings) -> Handler``, called in the child process only. ``stages``: what its
-    handler reports beside COMMON_STAGES. ``artifacts``: files without which a result is not whole. ``uploads``: what a
+    handler reports between FIRST_STAGES and LAST_STAGE. ``artifacts``: files without which a result is not whole. ``uploads``: what a
     form may carry, by name of the input file.
     """
 
@@ -61,11 +64,13 @@ class JobKind:
     artifacts: tuple[str, ...] = ()
     uploads: Mapping[str, Upload] = field(default_factory=dict)
 
-    def fields_of(self, type: str) -> frozenset[str]:
-        """Names of the job's fields that hold a JSON ``number`` or ``array``."""
-        properties = self.job.model_json_schema()["properties"]
-        kinds = {name: [one, *one.get("anyOf", ())] for name, one in properties.items()}
-        return frozenset(name for name, some in kinds.items() if any(one.get("type") == type for one in some))
+    @cached_property
+    def types(self) -> dict[str, frozenset[str]]:
+        """Name of each of the job's fields -> the JSON types that it takes, worked out once."""
+        properties = self.job.model_json_schema()["properties"].items()
+        return {
+            name: frozenset(part.get("type") for part in (one, *one.get("anyOf", ()))) for name, one in properties
+        }
 
 
 _KINDS: dict[str, JobKind] = {}
@@ -74,6 +79,12 @@ _KINDS: dict[str, JobKind] = {}
 def most_uploads() -> int:
     """How many files a form may carry at most, whatever its kind."""
     return max((len(kind.uploads) for kind in _KINDS.values()), default=0)
+
+
+def stages() -> list[str]:
+    """The stages of all known kinds, each once, in the order in which a job goes through them."""
+    kind_named(DEFAULT)  # known at the latest now
+    return [*dict.fromkeys((*FIRST_STAGES, *(one for kind in _KINDS.values() for one in kind.stages), LAST_STAGE))]
 
 
 def resolve(place: str) -> Any:
@@ -91,16 +102,20 @@ def register(places: str = "") -> None:
         found = resolve(place)
         if not isinstance(found, JobKind):
             raise InputError(f"{place}: got {type(found).__name__}, expected a JobKind.")
+        if not NAME.fullmatch(found.name):
+            raise InputError(
+                f"{place}: its name is {found.name!r}, expected small letters, digits and underscores."
+            )
         if found.name != DEFAULT and "kind" not in found.job.model_fields:
             raise InputError(f"{place}: its job class has no field kind, a Literal of {found.name!r}.")
         _KINDS[found.name] = found
 
 
-def kind_named(name: str) -> JobKind:
-    """The kind of a name; InputError lists those that are known."""
+def kind_named(name: Any) -> JobKind:
+    """The kind of a name, of which anything may have come from outside; InputError lists those that are known."""
     if DEFAULT not in _KINDS:
         register()
-    if name not in _KINDS:
+    if not isinstance(name, str) or name not in _KINDS:
         raise InputError(f"kind: got {str(name)[:80]!r}, expected one of {', '.join(sorted(_KINDS))}.")
     return _KINDS[name]
 
@@ -125,17 +140,21 @@ class Handlers:
     @classmethod
     def load(cls, settings) -> "Handlers":
         """Load what the default kind needs (seconds); InputError names what is missing and the remedy."""
-        register(settings.job_kinds)
         handlers = cls(settings)
-        handlers._loaded[DEFAULT] = resolve(kind_named(DEFAULT).load)(settings)
+        handlers._handler(kind_named(DEFAULT))
         return handlers
+
+    def _handler(self, kind: JobKind) -> Any:
+        """The handler of a kind, loaded where it is not yet."""
+        if kind.name not in self._loaded:
+            self._loaded[kind.name] = resolve(kind.load)(self._settings)
+        return self._loaded[kind.name]
 
     def make(self, task, report: Callable) -> Any:
         """Fill ``task.out`` by the handler of the job's kind; InputError where its inputs or the job cannot be used."""
         kind = kind_of(task.job)
-        if kind.name not in self._loaded:
-            try:
-                self._loaded[kind.name] = resolve(kind.load)(self._settings)
-            except InputError as error:  # not the job's fault: it is tried again, here or by another worker
-                raise RuntimeError(f"The models of {kind.name} cannot be loaded: {error}") from None
-        return self._loaded[kind.name].make(task, report)
+        try:
+            handler = self._handler(kind)
+        except InputError as error:  # not the job's fault: it is tried again, here or by another worker
+            raise RuntimeError(f"The models of {kind.name} cannot be loaded: {error}") from None
+        return handler.make(task, report)

@@ -32,7 +32,7 @@ from avatarlab.service.jobs import (
     read_job,
     result_key,
 )
-from avatarlab.service.kinds import DEFAULT, Job, kind_of
+from avatarlab.service.kinds import Job, kind_of
 from avatarlab.service.logs import note, warn
 from avatarlab.service.messages import Artifacts, ChildDied, StartFailed, Task
 from avatarlab.service.scratch import Scratch
@@ -212,7 +212,7 @@ class Processor:
         """
         if await self._forgotten(id):
             return False
-        subject, url = caller_of(data)
+        kind, subject, url = caller_of(data)
         try:
             if not url or job_id(id) != id:
                 return True
@@ -222,14 +222,8 @@ class Processor:
         if manifest and manifest.job == _job(data):
             event = self._completed(manifest)
         else:
-            job = _job(data)
-            event = Event(
-                type=f"{kind_of(job).name if job else DEFAULT}.failed",
-                id=id,
-                subject=subject,
-                url=self._url(id),
-                reason=reason[:MAX_REASON],
-            )
+            failure, why = f"{kind.name}.failed", reason[:MAX_REASON]
+            event = Event(type=failure, id=id, subject=subject, url=self._url(id), reason=why)
         await self._announce(event, url)
         return True
 

@@ -82,7 +82,7 @@ def _no_constant(name: str) -> None:
 async def _form(request: Request, folder: Path, settings: ServiceSettings) -> Asked:
     try:
         async with request.form(max_files=most_uploads(), max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
-            kind = _kind({"kind": form["kind"]} if form.get("kind") else {})
+            kind, _ = _kind({"kind": form["kind"]} if form.get("kind") else {})
             fields, uploads = _sorted(form, kind)
             id = _id(fields)
             files, faults = [], []
@@ -97,17 +97,16 @@ async def _form(request: Request, folder: Path, settings: ServiceSettings) -> As
         raise refused(422, f"{str(error.detail).rstrip('.')}.", "body") from None
 
 
-def _kind(fields: Mapping[str, Any]) -> JobKind:
-    """The kind that fields ask for."""
+def _kind(fields: Mapping[str, Any]) -> tuple[JobKind, dict[str, Any]]:
+    """The kind that fields ask for, and the fields as its class takes them."""
     try:
-        return kind_in(fields)[0]
+        return kind_in(fields)
     except InputError as error:
         raise HTTPRefusal(422, [sentence(error, "kind")]) from None
 
 
 def _sorted(form: FormData, kind: JobKind) -> tuple[dict[str, Any], dict[str, UploadFile]]:
     """-> text fields as JSON would have them, files by name; empty ones, as browsers send them, count as not given."""
-    numbers, lists = kind.fields_of("number"), kind.fields_of("array")
     fields: dict[str, Any] = {}
     files: dict[str, UploadFile] = {}
     faults = []
@@ -122,14 +121,14 @@ def _sorted(form: FormData, kind: JobKind) -> tuple[dict[str, Any], dict[str, Up
                 )
             elif value.size or value.filename:
                 files[name] = value
-        elif name in lists:
+        elif "array" in kind.types.get(name, ()):
             fields.setdefault(name, []).extend(one for one in re.split(r"[\s,]+", value) if one)
         elif name in fields or name in kind.uploads:
             twice = name in fields
             message = "given more than once" if twice else f"expected a file: {kind.uploads[name].remedy}"
             faults.append(Fault(field=plain(name[:80]), message=message))
         elif value:
-            fields[name] = _number(value) if name in numbers else value
+            fields[name] = _number(value) if "number" in kind.types.get(name, ()) else value
     if faults:
         raise HTTPRefusal(422, faults)
     return {name: value for name, value in fields.items() if value != []}, files
@@ -198,8 +197,8 @@ def same(id: str, one: Job, other: Job) -> bool:
 
 
 def _asked(fields: Mapping[str, Any], files: list[UploadedFile], settings: ServiceSettings) -> Asked:
-    fields = dict(fields)
-    kind, id = _kind(fields), _id(fields)
+    kind, fields = _kind(fields)
+    id = _id(fields)
     faults = []
     for file in files:
         name = f"{file.path.name}_key"
@@ -207,7 +206,7 @@ def _asked(fields: Mapping[str, Any], files: list[UploadedFile], settings: Servi
             faults.append(Fault(field=name, message=f"give either {file.path.name} or its key, not both"))
         fields[name] = file.key
     try:
-        job = kind.job.model_validate(kind_in(fields)[1])
+        job = kind.job.model_validate(fields)
     except ValidationError as error:
         faults += [_of_form(one, kind) for one in wrong_fields(error)]
     if not faults and job.callback_url:
