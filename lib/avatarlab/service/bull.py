@@ -19,9 +19,8 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from avatarlab.core.errors import InputError
+from avatarlab.service import kinds
 from avatarlab.service.jobs import Event, JobProgress, Ticket, Unavailable, read_job
-from avatarlab.service.kinds import Job as AnyKindOfJob
-from avatarlab.service.kinds import kind_of
 from avatarlab.service.queues import FORGET_S, STATES
 from avatarlab.service.settings import ServiceSettings
 
@@ -94,9 +93,9 @@ class BullQueue:
     def _asked(self):
         return asked(self._answer_s)
 
-    async def add(self, id: str, job: AnyKindOfJob) -> bool:
+    async def add(self, id: str, job: kinds.Job) -> bool:
         """Put a job into the queue; False where one of that id is known already, which then stays as it is."""
-        one = Job(self.jobs, kind_of(job).name, job.model_dump(mode="json"), OPTIONS | {"jobId": id})
+        one = Job(self.jobs, kinds.kind_of(job).name, job.model_dump(mode="json"), OPTIONS | {"jobId": id})
         async with self._asked(), self._client.pipeline(transaction=True) as both:
             both.exists(self.jobs.toKey(id))
             await self.jobs.backend.scripts.addJob(one, both)
